@@ -1,0 +1,1 @@
+"""Barnstorm: one place to send work that needs machines which belong to others."""

@@ -1,0 +1,1 @@
+"""`jobctl`: the command line. One module a verb or noun, each loaded only when it is used."""

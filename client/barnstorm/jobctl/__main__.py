@@ -1,0 +1,5 @@
+"""`python -m barnstorm.jobctl`."""
+
+from .main import main
+
+main()

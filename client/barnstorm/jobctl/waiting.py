@@ -1,0 +1,209 @@
+"""Waiting for tasks and jobs: the server's events by long poll, a progress bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from contextlib import nullcontext
+from typing import Any, ContextManager, Dict, List, Optional
+
+import click
+
+from ..api.errors import Busy, Unreachable
+from ..api.people import PeopleApi
+from ..model.states import JOB, TASK
+from . import exits
+from .words import by_word, counted, ended, task_word
+
+View = Dict[str, Any]
+POLL_S = 20.0
+REFRESH_S = 0.25
+RETRY_S = 2.0
+
+
+def wait_for(api: PeopleApi, ids: List[str], timeout_s: Optional[float] = None) -> int:
+    """Wait until all have ended, say how, and give the exit code: 0, 1 (one did not end well) or 6 (time is over)."""
+    until = None if timeout_s is None else time.monotonic() + timeout_s
+    waiter = Waiter(api, ids)
+    with _screen() as screen:
+        while waiter.refresh():
+            screen.show(waiter)
+            if not waiter.sleep(until):
+                break
+        screen.show(waiter)
+    return _verdict(waiter, timeout_s)
+
+
+class Waiter:
+    """The latest views of what is waited for, and the place in the stream of events."""
+
+    def __init__(self, api: PeopleApi, ids: List[str]) -> None:
+        self.api = api
+        self.views: Dict[str, Optional[View]] = dict.fromkeys(ids)
+        self.tasks = {int(one.partition(".")[0]) for one in ids}
+        self.after = int(api.events(after=-1, wait_s=0)["next"])
+        self.away = False
+        self.limit: Optional[float] = None
+
+    @property
+    def live(self) -> List[str]:
+        return [one for one, view in self.views.items() if view is None or not has_ended(one, view)]
+
+    def refresh(self) -> bool:
+        """Look at those that have not ended; whether any is left. A first look raises, later ones are patient."""
+        for one in self.live:
+            try:
+                self.views[one] = self.api.job(one) if "." in one else self.api.task(int(one))
+                self.away = False
+            except (Unreachable, Busy):
+                if self.views[one] is None:
+                    raise
+                self._say_away()
+                return True
+        return bool(self.live)
+
+    def sleep(self, until: Optional[float]) -> bool:
+        """Wait for an event of one of the tasks, or a while; False when the time is over."""
+        begun = time.monotonic()
+        while True:
+            left = POLL_S if until is None else min(POLL_S, until - time.monotonic())
+            if left <= 0:
+                return until is None or time.monotonic() < until
+            if self._hears(left) or time.monotonic() - begun > POLL_S:
+                break
+        pause = REFRESH_S - (time.monotonic() - begun)
+        if pause > 0 and len(self.views) > 0 and self._many():
+            time.sleep(pause)
+        return True
+
+    def _hears(self, wait_s: float) -> bool:
+        only = next(iter(self.tasks)) if len(self.tasks) == 1 else None
+        try:
+            page = self.api.events(self.after, only, wait_s)
+        except (Unreachable, Busy):
+            self._say_away()
+            time.sleep(min(RETRY_S, wait_s))
+            return True
+        self.after = int(page["next"])
+        return any(event.get("task") in self.tasks for event in page["items"])
+
+    def _many(self) -> bool:
+        """Whether so many jobs are followed that each event should not cost a look."""
+        return sum(int((view or {}).get("jobs", 1)) for view in self.views.values()) > 1
+
+    def _say_away(self) -> None:
+        if not self.away:
+            click.echo("the server does not answer; trying on", err=True)
+        self.away = True
+
+
+def has_ended(one: str, view: View) -> bool:
+    return str(view["state"]) in (JOB.terminal if "." in one else TASK.terminal)
+
+
+def went_well(view: View) -> bool:
+    return str(view["state"]) == "finished"
+
+
+def sentence(one: str, view: View) -> str:
+    """How something stands, in a line."""
+    if "." in one:
+        code = view.get("exit_code")
+        rest = f" (exit {code})" if code else ""
+        why = view.get("message") or view.get("fault") or ""
+        return f"{one}: {view.get('word') or view['state']}{rest}" + (f": {why}" if why and not went_well(view) else "")
+    return f"task {one}: {task_word(view)} · {counted(view.get('counts'))}" + (f" · {view['reason']}" if view.get("reason") else "")
+
+
+def _verdict(waiter: Waiter, timeout_s: Optional[float]) -> int:
+    for one, view in waiter.views.items():
+        if view is not None and has_ended(one, view):
+            click.echo(sentence(one, view), err=True)
+    live = waiter.live
+    if live:
+        what = ", ".join(live[:5]) + (" …" if len(live) > 5 else "")
+        click.echo(f"error: {what} not ended after {timeout_s:g} s", err=True)
+        return exits.TIMED_OUT
+    bad = [one for one, view in waiter.views.items() if view is not None and not went_well(view)]
+    if bad:
+        click.echo(f"why: jobctl explain {bad[0]}", err=True)
+        return exits.FAILED
+    return exits.OK
+
+
+class _Lines:
+    """For files and pipes: a line when a count has changed, at most each few seconds."""
+
+    EACH_S = 5.0
+
+    def __init__(self) -> None:
+        self._last: Dict[str, str] = {}
+        self._at = 0.0
+
+    def show(self, waiter: Waiter) -> None:
+        if time.monotonic() - self._at < self.EACH_S:
+            return
+        self._at = time.monotonic()
+        for one in waiter.live:
+            view = waiter.views[one]
+            if view is None:
+                continue
+            line = sentence(one, view)
+            if self._last.get(one) != line:
+                click.echo(line, err=True)
+                self._last[one] = line
+
+
+class _Bars:
+    """For a terminal: a bar for each of the first few tasks, gone when the wait is over."""
+
+    MOST = 10
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}", style="dim"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4)
+        self._bars: Dict[str, Any] = {}
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._progress.stop()
+
+    def show(self, waiter: Waiter) -> None:
+        for one, view in list(waiter.views.items())[: self.MOST]:
+            if view is None:
+                continue
+            total, done, words = _measure(one, view)
+            if one not in self._bars:
+                self._bars[one] = self._progress.add_task(_title(one, view), total=total, words="")
+            self._progress.update(self._bars[one], completed=done, total=total, words=words)
+
+
+def _title(one: str, view: View) -> str:
+    from .tables import printable
+
+    name = printable(str(view.get("name") or ""))[:24]
+    return f"{one} {name}".strip()
+
+
+def _measure(one: str, view: View) -> Any:
+    if "." in one:
+        return 1, int(has_ended(one, view)), view.get("word") or view["state"]
+    words = by_word(view.get("counts"))
+    text = " · ".join(f"{words[word]:,} {word}" for word in ("waiting", "starting", "running", "failed") if words.get(word))
+    return int(view["jobs"]), ended(view.get("counts")), text
+
+
+def _screen() -> ContextManager[Any]:
+    return _Bars() if sys.stderr.isatty() else nullcontext(_Lines())  # type: ignore[return-value]
+
+

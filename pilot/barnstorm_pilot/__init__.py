@@ -1,0 +1,1 @@
+"""Barnstorm's pilot: validates a worker node, leases jobs and runs their payloads."""

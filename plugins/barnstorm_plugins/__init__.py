@@ -1,0 +1,1 @@
+"""Barnstorm's plugins: submitters, stagers and their kin, found through entry points."""

@@ -1,0 +1,1 @@
+"""Submitters: each drives one kind of batch system. `base` is their contract; entry points name the rest."""

@@ -1,0 +1,208 @@
+"""Leases: a pilot's reports and its next grants in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from barnstorm.model.base import from_wire
+from barnstorm.model.collection import Files, values
+from barnstorm.model.ids import AttemptId
+from barnstorm.model.marks import pilots_take
+from barnstorm.model.pilots import Clock, Command, Grant, LeaseAnswer, LeaseRequest
+from barnstorm.model.shape import Shape
+from barnstorm.model.task import content_of
+from barnstorm_server.rules import pick
+from barnstorm_server.rules.buckets import Bucket, from_document
+from barnstorm_server.rules.matching import match
+from barnstorm_server.store import buckets
+from barnstorm_server.store.catalog import Catalog, CatalogQueue
+from barnstorm_server.store.errors import NotFound
+from barnstorm_server.store.task_cache import KnownTask, TaskCache
+from barnstorm_server.store.transaction import Transaction, loads
+
+from . import report
+
+_PILOT = text("SELECT id, queue, owner, state, shape, wish, why, ended_at FROM pilots WHERE id = :id")
+_SEEN = text("UPDATE pilots SET seen_at = :now, state = :state, owner = :owner WHERE id = :id AND ended_at IS NULL")
+_LIVE = text(
+    "SELECT task_id, idx, number, state, stop, memory_mib FROM attempts WHERE pilot_id = :pilot"
+    " AND state IN ('leased', 'starting', 'running', 'transferring') ORDER BY task_id, idx"
+)
+_TAKE = (
+    "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
+    " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
+    " ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1 AS number, memory_mib"
+)
+_TAKE_SQLITE = text(_TAKE.format(lock=""))
+_TAKE_POSTGRES = text(_TAKE.format(lock=" FOR UPDATE SKIP LOCKED"))
+_ATTEMPT = text(
+    "INSERT INTO attempts (task_id, idx, number, state, pilot_id, queue, owner, cores, memory_mib, leased_at)"
+    " VALUES (:task, :idx, :number, 'leased', :pilot, :queue, :owner, :cores, :memory_mib, :now)"
+)
+
+
+@dataclass
+class Dispatch:
+    """What dispatching commands share: the queues, the specs, matches already made, and the clock pilots should keep."""
+
+    catalog: Catalog
+    tasks: TaskCache
+    clock: Clock
+    is_sqlite: bool = True
+
+    def __post_init__(self) -> None:
+        self._buckets: dict[int, Bucket] = {}
+        self._matches: dict[tuple[int, str, int, str], bool] = {}
+
+    def bucket(self, row: Row[Any]) -> Bucket:
+        """A stored bucket, parsed once."""
+        if row.id not in self._buckets:
+            if len(self._buckets) > 10_000:
+                self._buckets.clear()
+            self._buckets[row.id] = from_document(row.spec)
+        return self._buckets[row.id]
+
+    def fits(self, row: Row[Any], queue: CatalogQueue, now: float) -> bool:
+        """Whether a bucket's jobs may run at a queue now; remembered until queue or status change."""
+        mark = queue.mark(now)
+        key = (row.id, queue.config.name, queue.version, mark.status)
+        if key not in self._matches:
+            if len(self._matches) > 100_000:
+                self._matches.clear()
+            self._matches[key] = match(self.bucket(row), queue.config, mark).fits
+        return self._matches[key]
+
+
+@dataclass
+class Lease:
+    """Accept a pilot's reports, then grant it what fits. Answers the LeaseAnswer; `grants` may be empty."""
+
+    pilot: int
+    request: LeaseRequest
+    dispatch: Dispatch
+
+    @property
+    def rows(self) -> int:
+        return 3 + 3 * len(self.request.reports) + 2 * self.request.max
+
+    def apply(self, tx: Transaction) -> LeaseAnswer:
+        pilot = live_pilot(tx, self.pilot)
+        request, dispatch = self.request, self.dispatch
+        answer = LeaseAnswer(clock=dispatch.clock)
+        answer.results = [report.accept(tx, dispatch.tasks, self.pilot, one) for one in request.reports]
+        live = tx.rows(_LIVE, pilot=self.pilot)
+        answer.commands = [*orders_of(pilot), *stops_of(live)]
+        owner = pilot.owner if live else None
+        queue = dispatch.catalog.queues.get(pilot.queue)
+        if request.max > 0 and pilot.state != "draining" and not pilot.wish and queue is not None:
+            room = self._grant_again(tx, answer, live)
+            if room > 0 and pilots_take(queue.mark(tx.now).status) != "none":
+                owner = self._grant_new(tx, answer, pilot, queue, owner, room)
+        held = len(live) + len(answer.grants)
+        state = pilot.state if pilot.state == "draining" else "busy" if held else "idle"
+        tx.write(_SEEN, id=self.pilot, now=tx.now, state=state, owner=owner if held else None)
+        return answer
+
+    def _grant_again(self, tx: Transaction, answer: LeaseAnswer, live: Any) -> int:
+        """Hand out again what was granted in an answer that got lost; returns how many more may be granted."""
+        named = {*self.request.held, *(one.attempt for one in self.request.reports)}
+        for row in live:
+            attempt = AttemptId(row.task_id, row.idx, row.number)
+            if row.state == "leased" and row.stop is None and str(attempt) not in named:
+                self._add(answer, attempt, self.dispatch.tasks.get(tx.connection, row.task_id), row.memory_mib)
+        return self.request.max - len(answer.grants)
+
+    def _grant_new(
+        self, tx: Transaction, answer: LeaseAnswer, pilot: Row[Any], queue: CatalogQueue, owner: str | None, room: int
+    ) -> str | None:
+        isolated = queue.config.pilot.isolation != "none"
+        waiting = [row for row in buckets.waiting(tx) if self.dispatch.fits(row, queue, tx.now)]
+        if not waiting:
+            return owner
+        free, ahead, whole = self.request.free, self.request.ahead, from_wire(Shape, loads(pilot.shape))
+        for one in self._ordered(tx, waiting, None if isolated else owner):
+            if not isolated and owner is not None and one.bucket.owner != owner:
+                continue
+            needs, left_s = one.bucket.shape, self.request.walltime_left_s
+            now = pick.how_many(needs, free, left_s, room)
+            later = min(ahead, room - now) if pick.how_many(needs, whole, left_s, 1) else 0
+            taken = self._take(tx, answer, pilot, one.id, min(now + later, one.waiting))
+            if taken:
+                owner = owner or one.bucket.owner
+            free = pick.less(free, needs, min(now, taken))
+            ahead -= max(0, taken - now)
+            room -= taken
+            if room <= 0:
+                break
+        return owner
+
+    def _ordered(self, tx: Transaction, waiting: list[Row[Any]], owner: str | None) -> list[pick.Candidate]:
+        """The buckets in the order of service; ages are looked up only where there is a choice."""
+        alone = len(waiting) == 1
+        candidates = []
+        for row in waiting:
+            head = (0, 0) if alone else buckets.head(tx, row.id)
+            if head is not None:
+                candidates.append(pick.Candidate(row.id, self.dispatch.bucket(row), row.waiting, head))
+        return pick.order(candidates, owner)
+
+    def _take(self, tx: Transaction, answer: LeaseAnswer, pilot: Row[Any], bucket: int, count: int) -> int:
+        if count < 1:
+            return 0
+        take = _TAKE_SQLITE if self.dispatch.is_sqlite else _TAKE_POSTGRES
+        taken = sorted(tx.write_returning(take, bucket=bucket, count=count))
+        values = []
+        for row in taken:
+            known = self.dispatch.tasks.get(tx.connection, row.task_id)
+            attempt = AttemptId(row.task_id, row.idx, row.number)
+            grant = self._add(answer, attempt, known, row.memory_mib)
+            tx.task_started(row.task_id)
+            values.append(
+                {
+                    "task": row.task_id,
+                    "idx": row.idx,
+                    "number": row.number,
+                    "pilot": pilot.id,
+                    "queue": pilot.queue,
+                    "owner": known.owner,
+                    "cores": grant.needs.cores,
+                    "memory_mib": grant.needs.memory_mib,
+                    "now": tx.now,
+                }
+            )
+        tx.write_many(_ATTEMPT, values)
+        tx.bucket(bucket, -len(taken))
+        return len(taken)
+
+    def _add(self, answer: LeaseAnswer, attempt: AttemptId, known: KnownTask, memory_mib: int | None) -> Grant:
+        spec = known.spec
+        content = content_of(spec, attempt.index)
+        needs = Shape(
+            spec.needs.cores, memory_mib or spec.needs.memory_mib, spec.needs.walltime_s, spec.needs.disk_mib, spec.needs.gpus
+        )
+        file = spec.over.files[content] if isinstance(spec.over, Files) else None
+        grant = Grant(str(attempt), needs, values(spec.over, content), file)
+        answer.tasks.setdefault(str(attempt.task), known.body)
+        answer.grants.append(grant)
+        return grant
+
+
+def live_pilot(tx: Transaction, pilot: int) -> Row[Any]:
+    """The pilot's row. Raises NotFound for one that is unknown or was ended: it must leave."""
+    row = tx.row(_PILOT, id=pilot)
+    if row is None or row.ended_at is not None:
+        raise NotFound("pilot", f"p{pilot}")
+    return row
+
+
+def orders_of(pilot: Row[Any]) -> list[Command]:
+    """What a person or the harvester wishes of a pilot."""
+    return [Command(pilot.wish, "", pilot.why or "")] if pilot.wish in ("drain", "exit") else []
+
+
+def stops_of(live: Any) -> list[Command]:
+    """Kill commands for the attempts whose jobs are over."""
+    return [
+        Command("kill", str(AttemptId(row.task_id, row.idx, row.number)), row.stop) for row in live if row.stop is not None
+    ]

@@ -1,0 +1,181 @@
+"""A pilot's word on how an attempt ended, fenced: only the live attempt of that pilot is changed by it."""
+
+import json
+import math
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from barnstorm.model.base import to_wire
+from barnstorm.model.ids import AttemptId, InvalidId, parse_attempt
+from barnstorm.model.pilots import Report, ReportResult
+from barnstorm_server.rules import retry
+from barnstorm_server.store.task_cache import TaskCache
+from barnstorm_server.store.transaction import Transaction, dumps
+
+from .release import waiting_bucket
+
+_END_ATTEMPT = text(
+    "UPDATE attempts SET state = :state, started_at = coalesce(:started, started_at), ended_at = :ended, exit_code = :exit_code,"
+    " signal = :signal, fault = :fault, message = :message, metrics = :metrics"
+    " WHERE task_id = :task AND idx = :idx AND number = :number AND pilot_id = :pilot"
+    " AND state IN ('leased', 'starting', 'running', 'transferring') RETURNING stop, owner, started_at, leased_at"
+)
+_ATTEMPT = text(
+    "SELECT state, pilot_id, stop FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number"
+)
+_JOB = text("SELECT state, spent, free_tries, memory_mib FROM jobs WHERE task_id = :task AND idx = :idx")
+_END_JOB = text(
+    "UPDATE jobs SET state = :state, exit_code = :exit_code, fault = :fault, message = :message, result = :result,"
+    " started_at = :started, ended_at = :ended, peak_mib = :peak_mib, cpu_s = :cpu_s, spent = spent + :spent"
+    " WHERE task_id = :task AND idx = :idx"
+)
+_AGAIN = text(
+    "UPDATE jobs SET state = 'activated', bucket_id = :bucket, not_before = :not_before, spent = spent + :spent,"
+    " free_tries = free_tries + :free, exit_code = :exit_code, fault = :fault, message = :message, reason = :reason"
+    " WHERE task_id = :task AND idx = :idx"
+)
+_KILLED = text("SELECT killed, ending FROM tasks WHERE id = :id")
+_OUTPUT = text(
+    "INSERT INTO outputs (task_id, idx, name, blob, size) VALUES (:task, :idx, :name, :blob, :size)"
+    " ON CONFLICT (task_id, idx, name) DO NOTHING"
+)
+_HAVE = text("SELECT 1 FROM blobs WHERE digest = :digest AND owner = :owner")
+
+ENDS = {"succeeded": "finished", "failed": "failed", "cancelled": "cancelled"}
+
+
+def accept(tx: Transaction, tasks: TaskCache, pilot: int, report: Report) -> ReportResult:
+    """Apply one report. A repeat or a stale one changes nothing and is told so; nothing is ever refused by an error."""
+    try:
+        attempt = parse_attempt(report.attempt)
+    except InvalidId as error:
+        return ReportResult(report.attempt, "stale", str(error))
+    row = end_attempt(tx, attempt, pilot, report)
+    if row is None:
+        return _why_not(tx, attempt, pilot, report)
+    if row.stop is None:
+        missing = _missing_output(tx, row.owner, report)
+        if missing:
+            report = Report(report.attempt, "failed", fault="stage_out", message=f"output {missing} never arrived at the server")
+        settle(tx, tasks, attempt, report, row.started_at)
+    return ReportResult(report.attempt, "accepted")
+
+
+def end_attempt(tx: Transaction, attempt: AttemptId, pilot: int, report: Report, state: str = "") -> Row[Any] | None:
+    """End the attempt if it is live and this pilot's; `state` overrides the report's (lost)."""
+    ended = tx.now - (report.ended_ago_s or 0.0)
+    started = None if report.started_ago_s is None else min(tx.now - report.started_ago_s, ended)
+    found = tx.write_returning(
+        _END_ATTEMPT,
+        task=attempt.task,
+        idx=attempt.index,
+        number=attempt.number,
+        pilot=pilot,
+        state=state or report.state,
+        started=started,
+        ended=ended,
+        exit_code=report.exit_code,
+        signal=report.signal,
+        fault=report.fault or None,
+        message=report.message or None,
+        metrics=dumps(report.metrics) if report.metrics else None,
+    )
+    return found[0] if found else None
+
+
+def settle(tx: Transaction, tasks: TaskCache, attempt: AttemptId, report: Report, started: float | None, state: str = "") -> None:
+    """What an attempt's end means for its job: its own end, or another try."""
+    task, idx = attempt.task, attempt.index
+    if report.state == "succeeded" and not state:
+        outputs = [{"task": task, "idx": idx, **to_wire(out)} for out in report.outputs]
+        tx.write_many(_OUTPUT, [{"size": 0, **out} for out in outputs])
+        _end_job(tx, attempt, report, "finished", started, 0)
+        return
+    job = tx.row(_JOB, task=task, idx=idx)
+    killed = tx.row(_KILLED, id=task)
+    assert job is not None and killed is not None
+    known = tasks.get(tx.connection, task)
+    decision = retry.decide(
+        state or report.state,
+        report.fault,
+        retries=known.spec.retries,
+        spent=job.spent,
+        free_tries=job.free_tries,
+    )
+    if killed.killed is not None and decision.again:
+        decision = retry.RetryDecision(False, decision.spends, 0.0, killed.killed)
+        if report.state == "returned":
+            report = Report(report.attempt, "cancelled", fault="killed", message=killed.killed)
+    if not decision.again:
+        _end_job(tx, attempt, report, ENDS.get(report.state, "failed"), started, int(decision.spends))
+        return
+    bucket = None if decision.delay_s > 0 else waiting_bucket(tx, tasks, task, job.memory_mib)
+    tx.write(
+        _AGAIN,
+        task=task,
+        idx=idx,
+        bucket=bucket,
+        not_before=tx.now + decision.delay_s if decision.delay_s > 0 else None,
+        spent=int(decision.spends),
+        free=int(not decision.spends and report.state != "returned"),
+        exit_code=report.exit_code,
+        fault=report.fault or None,
+        message=report.message or None,
+        reason=decision.reason,
+    )
+    if bucket is not None:
+        tx.bucket(bucket, 1)
+    tx.event("job", task, "activated", [idx], decision.reason)
+
+
+def _end_job(tx: Transaction, attempt: AttemptId, report: Report, state: str, started: float | None, spent: int) -> None:
+    peak_kb = _top(report, "pss") or _top(report, "rss")
+    cpu_s = [seconds for seconds in (_top(report, "utime"), _top(report, "stime")) if seconds is not None]
+    tx.write(
+        _END_JOB,
+        task=attempt.task,
+        idx=attempt.index,
+        state=state,
+        exit_code=report.exit_code,
+        fault=report.fault or None,
+        message=report.message or None,
+        result=report.result,
+        started=started,
+        ended=tx.now - (report.ended_ago_s or 0.0),
+        peak_mib=None if peak_kb is None else math.ceil(peak_kb / 1024),
+        cpu_s=sum(cpu_s) if cpu_s else None,
+        spent=spent,
+    )
+    tx.task_done(attempt.task, state)
+    tx.event("job", attempt.task, state, [attempt.index])
+
+
+def _top(report: Report, name: str) -> float | None:
+    """A peak of prmon's summary, if the pilot sent a number for it."""
+    peaks = report.metrics.get("Max")
+    value = peaks.get(name) if isinstance(peaks, dict) else None
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value < 2**52 else None
+
+
+def _why_not(tx: Transaction, attempt: AttemptId, pilot: int, report: Report) -> ReportResult:
+    row = tx.row(_ATTEMPT, task=attempt.task, idx=attempt.index, number=attempt.number)
+    if row is None:
+        return ReportResult(report.attempt, "stale", "there is no such attempt")
+    if row.pilot_id != pilot:
+        return ReportResult(report.attempt, "stale", f"it was leased by pilot p{row.pilot_id}")
+    if row.state == report.state:
+        return ReportResult(report.attempt, "repeated")
+    return ReportResult(report.attempt, "stale", f"it ended before, as {row.state}")
+
+
+def _missing_output(tx: Transaction, owner: str, report: Report) -> str:
+    for out in report.outputs:
+        if tx.row(_HAVE, digest=out.blob, owner=owner) is None:
+            return out.name
+    return ""
+
+
+def metrics_of(document: str | None) -> dict[str, Any]:
+    """An attempt's stored metrics."""
+    return dict(json.loads(document)) if document else {}

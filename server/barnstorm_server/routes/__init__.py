@@ -1,0 +1,1 @@
+"""The HTTP boundary: the only room that knows HTTP. One module for each noun."""

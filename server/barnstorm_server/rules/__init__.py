@@ -1,0 +1,1 @@
+"""Decisions without I/O: each is a value with its reason."""

@@ -1,0 +1,17 @@
+"""Named points at which the process kills itself, for tests of what survives. Set only by tests: BARNSTORM_FAULT=name[:n]."""
+
+import os
+import signal
+
+_NAME, _, _COUNT = os.environ.get("BARNSTORM_FAULT", "").partition(":")
+_left = int(_COUNT or 1)
+
+
+def reach(name: str) -> None:
+    """Kill this process, as `kill -9` would, when it comes to the named point the n-th time."""
+    global _left
+    if name != _NAME:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

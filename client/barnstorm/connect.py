@@ -7,7 +7,8 @@ proxies, its own certificate bundles, the system's proxy settings of macOS and W
 
 import os
 import sys
-from typing import Mapping, Optional
+from collections.abc import Mapping
+from typing import Optional
 from urllib.parse import urlsplit
 
 from .api.connection import Connection

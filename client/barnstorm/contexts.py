@@ -1,16 +1,17 @@
 """Which server, as whom: named contexts in one private file, and the environment that overrides them.
 
-The file is `$BARNSTORM_CONFIG`, else `$XDG_CONFIG_HOME/barnstorm/contexts.json`. BARNSTORM_CONTEXT names another context
-than the current one; BARNSTORM_SERVER and BARNSTORM_TOKEN_FILE stand before both. A token stored for one server is never
-sent to another one.
+The file is `$BARNSTORM_CONFIG`, else `$XDG_CONFIG_HOME/barnstorm/contexts.json`. BARNSTORM_CONTEXT names another
+context than the current one; BARNSTORM_SERVER and BARNSTORM_TOKEN_FILE stand before both. A token stored for one server
+is never sent to another one.
 """
 
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Optional
 
 
 class ContextError(Exception):
@@ -33,7 +34,7 @@ class Contexts:
 
     path: Path
     current: str = ""
-    known: Dict[str, Context] = field(default_factory=dict)
+    known: dict[str, Context] = field(default_factory=dict)
 
     def put(self, context: Context, use: bool = True) -> None:
         """Add or replace a context, and make it the current one."""
@@ -56,7 +57,7 @@ class Contexts:
 
     def save(self) -> None:
         """Write the file in one step, readable by its owner only."""
-        contexts: Dict[str, Dict[str, str]] = {}
+        contexts: dict[str, dict[str, str]] = {}
         for name, one in sorted(self.known.items()):
             contexts[name] = {"server": one.server, "token": one.token}
             if one.ca_file:

@@ -46,7 +46,9 @@ class HarvesterApi:
         found: List[Dict[str, Any]] = []
         cursor = None
         while True:
-            page = self.connection.json("GET", self._path("workers"), query={"state": "live", "cursor": cursor, "limit": 1000})
+            page = self.connection.json(
+                "GET", self._path("workers"), query={"state": "live", "cursor": cursor, "limit": 1000}
+            )
             found += page["items"]
             cursor = page["next"]
             if cursor is None:

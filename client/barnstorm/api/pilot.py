@@ -37,7 +37,9 @@ class PilotApi:
         """Append to a log; returns how many bytes the server keeps, which is where the next piece begins."""
         path = f"/v1/jobs/{attempt.job}/attempts/{attempt.number}/log/{stream}"
         try:
-            answer = self.connection.send("PUT", path, {"Content-Type": "application/octet-stream"}, data, {"offset": offset})
+            answer = self.connection.send(
+                "PUT", path, {"Content-Type": "application/octet-stream"}, data, {"offset": offset}
+            )
         except Stale as error:
             if isinstance(error.allowed, int):
                 return error.allowed

@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Optional
 
 import click
 
@@ -17,7 +17,7 @@ class SubmitCommand(click.Command):
     The words after the options land in the parameter `words`; `is_command` says whether a `--` stood before them.
     """
 
-    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         head, tail = split(args)
         head = expand_lists(head)
         if tail is None:
@@ -37,26 +37,27 @@ class SubmitCommand(click.Command):
         ctx.params["words"], ctx.params["is_command"] = tuple(tail), True
         return rest
 
-    def _positional(self, ctx: click.Context, args: List[str]) -> List[str]:
+    def _positional(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The words after the options, without running callbacks."""
         values, _left, _order = self.make_parser(ctx).parse_args(list(args))
-        words = values.get("words") or ()
-        return [str(word) for word in words]
+        words = values.get("words")
+        return [str(word) for word in words] if isinstance(words, (list, tuple)) else []
 
-    def _directives(self, ctx: click.Context, script: str) -> List[str]:
-        found: List[str] = []
+    def _directives(self, ctx: click.Context, script: str) -> list[str]:
+        found: list[str] = []
         for number, words in directives(script):
             try:
                 values, _left, _order = self.make_parser(ctx).parse_args(list(words))
             except click.UsageError as error:
                 raise click.UsageError(f"{script}:{number}: {error.format_message()}", ctx) from error
-            if values.get("words"):
-                raise click.UsageError(f"{script}:{number}: #JOB takes options only, not {values['words'][0]!r}", ctx)
+            left = values.get("words")
+            if isinstance(left, (list, tuple)) and left:
+                raise click.UsageError(f"{script}:{number}: #JOB takes options only, not {left[0]!r}", ctx)
             found += words
         return found
 
 
-def split(args: List[str]) -> Tuple[List[str], Optional[List[str]]]:
+def split(args: list[str]) -> tuple[list[str], Optional[list[str]]]:
     """The words before the first `--`, and those after it, or None without one."""
     if "--" not in args:
         return list(args), None
@@ -64,9 +65,9 @@ def split(args: List[str]) -> Tuple[List[str], Optional[List[str]]]:
     return list(args[:at]), list(args[at + 1 :])
 
 
-def expand_lists(args: List[str]) -> List[str]:
+def expand_lists(args: list[str]) -> list[str]:
     """`--files a b c` as `--files a --files b --files c`: it takes all words up to the next option."""
-    found: List[str] = []
+    found: list[str] = []
     taking = ""
     for word in args:
         if word.startswith("-") and word != "-":
@@ -80,12 +81,12 @@ def expand_lists(args: List[str]) -> List[str]:
     return found
 
 
-def directives(script: str) -> List[Tuple[int, List[str]]]:
+def directives(script: str) -> list[tuple[int, list[str]]]:
     """The `#JOB` lines in a script's head: its comments and empty lines before the first line that does something."""
     path = Path(script)
     if not path.is_file():
         return []
-    found: List[Tuple[int, List[str]]] = []
+    found: list[tuple[int, list[str]]] = []
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             text = line.strip()
@@ -98,8 +99,3 @@ def directives(script: str) -> List[Tuple[int, List[str]]]:
                 except ValueError as error:
                     raise click.UsageError(f"{script}:{number}: {error}") from error
     return found
-
-
-def no_words(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-    """The parameter `words` is set by `SubmitCommand`."""
-    return value

@@ -1,7 +1,8 @@
 """Exit codes, and the words for each error: what was wrong, where, what to do. Never a traceback."""
 
 import json
-from typing import Any, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional
 
 import click
 
@@ -22,21 +23,21 @@ class Stop(click.ClickException):
 
     def __init__(self, message: str, code: int = USAGE, hints: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.exit_code = code
+        self.code = code
         self.hints = list(hints)
 
 
 class Failure(NamedTuple):
     """What is said of an error, line by line, and the exit code."""
 
-    lines: List[str]
+    lines: list[str]
     code: int
 
 
 def describe(error: BaseException) -> Optional[Failure]:
     """The words and the code for an error; None for one that nobody foresaw."""
     if isinstance(error, Stop):
-        return Failure([f"error: {error.message}", *error.hints] if error.message else [], error.exit_code)
+        return Failure([f"error: {error.message}", *error.hints] if error.message else [], error.code)
     if isinstance(error, click.UsageError):
         return Failure(_usage(error), USAGE)
     if isinstance(error, click.ClickException):
@@ -48,7 +49,7 @@ def describe(error: BaseException) -> Optional[Failure]:
     return found
 
 
-def _usage(error: click.UsageError) -> List[str]:
+def _usage(error: click.UsageError) -> list[str]:
     lines = [f"error: {error.format_message()}"]
     if error.ctx is not None:
         lines.append(f"try: {error.ctx.command_path} --help")
@@ -89,7 +90,7 @@ def _of_api(error: Any) -> Failure:
     return Failure([*lines, *_allowed(error.allowed)], USAGE)
 
 
-def _allowed(allowed: Any) -> List[str]:
+def _allowed(allowed: Any) -> list[str]:
     if allowed is None or allowed == "" or allowed == []:
         return []
     if isinstance(allowed, (list, tuple)):

@@ -1,6 +1,6 @@
 """`jobctl job`: lists and screens of jobs."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 import click
 
@@ -8,7 +8,7 @@ from . import options
 from .tables import Column, Listing
 from .words import ago, duration, job_word
 
-View = Dict[str, Any]
+View = dict[str, Any]
 
 
 def took(job: View) -> str:
@@ -79,7 +79,7 @@ def ls(
     api = people()
     filters = options.given(task=number, queue=queue, user=user_of(api, user))
 
-    def fetch() -> List[View]:
+    def fetch() -> list[View]:
         return list(matching(api.jobs, filters, states, options.limit_of(limit, form)))
 
     show_or_watch(fetch, LISTING, form, watch)
@@ -88,7 +88,7 @@ def ls(
 @command.command()
 @click.argument("ids", nargs=-1, required=True, metavar="JOB...")
 @options.form_option
-def show(ids: Tuple[str, ...], form: str) -> None:
+def show(ids: tuple[str, ...], form: str) -> None:
     """Show jobs: attempts, times, exit codes, memory, CPU, outputs, where the logs are.
 
     \b

@@ -1,17 +1,19 @@
-"""The root of `jobctl`. Only the module of the verb that was typed is imported; this one knows their names and one line each."""
+"""The root of `jobctl`. It knows the name and one line of each verb; only the module of the one typed is imported."""
 
+import contextlib
 import difflib
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Dict, List, NoReturn, Optional
+from typing import Any, NoReturn, Optional
 
 import click
 
 from . import exits
 
 # A section of the help, its commands, and what each does in one line.
-SECTIONS: Dict[str, Dict[str, str]] = {
+SECTIONS: dict[str, dict[str, str]] = {
     "Start": {
         "up": "Start a whole system on this machine.",
         "down": "Stop the system on this machine.",
@@ -47,7 +49,7 @@ SUMMARIES = {name: text for commands in SECTIONS.values() for name, text in comm
 class Jobctl(click.Group):
     """A group that loads its commands late and turns every error into a sentence and an exit code."""
 
-    def list_commands(self, ctx: click.Context) -> List[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(SUMMARIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
@@ -56,7 +58,7 @@ class Jobctl(click.Group):
         command: click.Command = import_module(f"barnstorm.jobctl.{cmd_name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: List[str]) -> Any:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in SUMMARIES and not args[0].startswith("-"):
             close = difflib.get_close_matches(args[0], SUMMARIES, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -77,17 +79,16 @@ class Jobctl(click.Group):
             _forget_stdout()
             raise exits.Stop("", exits.BROKEN_PIPE) from None
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run; a command may return its exit code. `standalone_mode=False` returns it instead of exiting."""
-        standalone = kwargs.pop("standalone_mode", True)
-        code = self._run(*args, **kwargs)
-        if standalone:
-            sys.exit(code)
-        return code
+    def main(  # type: ignore[override]
+        self, args: Optional[Sequence[str]] = None, prog_name: Optional[str] = None, **extra: Any
+    ) -> NoReturn:
+        """Run and exit; a command may return its exit code."""
+        extra.pop("standalone_mode", None)
+        sys.exit(self._run(args, prog_name, extra))
 
-    def _run(self, *args: Any, **kwargs: Any) -> int:
+    def _run(self, args: Optional[Sequence[str]], prog_name: Optional[str], extra: dict[str, Any]) -> int:
         try:
-            result = super().main(*args, standalone_mode=False, **kwargs)
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
             return result if isinstance(result, int) else exits.OK
         except (click.Abort, KeyboardInterrupt):
             return exits.INTERRUPTED
@@ -114,10 +115,8 @@ def _say(error: Exception) -> int:
 
 def _forget_stdout() -> None:
     """Nobody reads any more: let the interpreter flush into nothing at its end."""
-    try:
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -132,9 +131,15 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.exit()
 
 
-@click.group(cls=Jobctl, name="jobctl", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--context", "context", metavar="NAME", envvar="BARNSTORM_CONTEXT", help="Use this context, not the current one.")
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
+@click.group(
+    cls=Jobctl, name="jobctl", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option(
+    "--context", "context", metavar="NAME", envvar="BARNSTORM_CONTEXT", help="Use this context, not the current one."
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
 @click.pass_context
 def cli(ctx: click.Context, context: Optional[str]) -> None:
     """Submit work, follow it, fetch its results; look after queues, workers and pilots.
@@ -154,4 +159,3 @@ def cli(ctx: click.Context, context: Optional[str]) -> None:
 def main() -> NoReturn:
     """The `jobctl` program."""
     cli.main(prog_name="jobctl")
-    raise SystemExit(exits.OK)

@@ -1,7 +1,7 @@
 """Sizes, times and key=value pairs as people write them, into the units of the model."""
 
 import re
-from typing import Any, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import click
 
@@ -22,7 +22,7 @@ def memory_mib(text: str) -> int:
 
 
 def seconds(text: str) -> int:
-    """`3600`, `90m`, `12h`, `2d`, `01:30:00`, `2-12:00:00` in seconds. Raises ValueError, for `01:30` too: it has two readings."""
+    """`3600`, `90m`, `12h`, `2d`, `01:30:00`, `2-12:00:00` in seconds. Raises ValueError; `01:30` has two readings."""
     text = text.strip()
     clock = _CLOCK.match(text)
     if clock:
@@ -34,7 +34,7 @@ def seconds(text: str) -> int:
     return int(-(-float(span[1]) * _SECONDS[(span[2] or "").lower()] // 1))
 
 
-def pair(text: str) -> Tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
     """`key=value`. Raises ValueError."""
     key, sign, value = text.partition("=")
     if not sign or not key:
@@ -50,7 +50,13 @@ def whole(text: str) -> int:
         raise ValueError(f"{text!r} is no whole number") from None
 
 
-class Parsed(click.ParamType):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # not generic before click 8.2
+
+
+class Parsed(_ParamType):
     """A click type made of one of the functions above."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

@@ -1,7 +1,6 @@
 """`jobctl show`: whatever an id names."""
 
 import re
-from typing import Tuple
 
 import click
 
@@ -23,7 +22,7 @@ def noun_of(name: str) -> str:
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @options.form_option
-def command(ids: Tuple[str, ...], form: str) -> None:
+def command(ids: tuple[str, ...], form: str) -> None:
     """Show a task (48213), job (48213.7), attempt (48213.7/2), worker (w88123), pilot (p90012) or queue (its name).
 
     \b

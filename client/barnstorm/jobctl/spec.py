@@ -2,16 +2,17 @@
 
 import csv
 import glob
+import io
 import os
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 import click
 
-Document = Dict[str, Any]
+Document = dict[str, Any]
 NOT_YET = "blob:" + "0" * 64
 MAX_SCRIPT = 1_000_000
 
@@ -21,7 +22,7 @@ class Draft:
     """A task document, and the local file behind each of its FileIn objects whose source is not known yet."""
 
     document: Document
-    uploads: List[Tuple[Document, Path]] = field(default_factory=list)
+    uploads: list[tuple[Document, Path]] = field(default_factory=list)
 
     def file(self, text: str, named: bool = True) -> Document:
         """A FileIn for `PATH[:name]`, `site:/path[:name]` or `task:N[/name]`."""
@@ -39,7 +40,7 @@ class Draft:
         return found
 
 
-def draft(options: Dict[str, Any], base: Optional[Document] = None) -> Draft:
+def draft(options: dict[str, Any], base: Optional[Document] = None) -> Draft:
     """The task that the options ask for, laid over the document of a task file. Raises click.UsageError."""
     made = Draft(dict(base or {}))
     document = made.document
@@ -67,7 +68,7 @@ def draft(options: Dict[str, Any], base: Optional[Document] = None) -> Draft:
     return made
 
 
-def payload_of(words: Tuple[str, ...], is_command: bool) -> Optional[Document]:
+def payload_of(words: tuple[str, ...], is_command: bool) -> Optional[Document]:
     """A command, or the script that the first word names."""
     if not words:
         if is_command:
@@ -92,11 +93,13 @@ def payload_of(words: Tuple[str, ...], is_command: bool) -> Optional[Document]:
     return {"kind": "script", "text": text, "args": list(words[1:]), "name": name}
 
 
-def collection(options: Dict[str, Any], made: Draft) -> Optional[Document]:
+def collection(options: dict[str, Any], made: Draft) -> Optional[Document]:
     """What the task is applied to; at most one of the four kinds."""
     asked = [key for key in ("array", "params", "seeds", "files") if options[key]]
     if len(asked) > 1:
-        raise click.UsageError("one of --array, --params, --seeds and --files, not " + " and ".join(f"--{key}" for key in asked))
+        raise click.UsageError(
+            "one of --array, --params, --seeds and --files, not " + " and ".join(f"--{key}" for key in asked)
+        )
     if options["seed_base"] is not None and not options["seeds"]:
         raise click.UsageError("--seed-base goes with --seeds")
     if options["array"]:
@@ -113,9 +116,9 @@ def collection(options: Dict[str, Any], made: Draft) -> Optional[Document]:
     return None
 
 
-def expanded(patterns: Tuple[str, ...]) -> List[str]:
+def expanded(patterns: tuple[str, ...]) -> list[str]:
     """File names; quoted patterns such as 'data/*.root' become the files they match, sorted."""
-    found: List[str] = []
+    found: list[str] = []
     for pattern in patterns:
         if pattern.startswith(("site:", "blob:", "task:")) or os.path.exists(pattern) or not glob.has_magic(pattern):
             found.append(pattern)
@@ -131,12 +134,11 @@ def rows(file: str) -> Document:
     """A table's rows: its first line names the columns; every value stays the text it is. `.tsv` is split at tabs."""
     if file != "-":
         _must_be_file(file)
-    source = sys.stdin if file == "-" else open(file, newline="", encoding="utf-8-sig")
-    with source:
-        try:
-            lines = [row for row in csv.reader(source, delimiter="\t" if file.endswith(".tsv") else ",") if row]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise click.UsageError(f"--params: {file}: {error}") from error
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_bytes().decode("utf-8-sig")
+        lines = [row for row in csv.reader(io.StringIO(text), delimiter="\t" if file.endswith(".tsv") else ",") if row]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise click.UsageError(f"--params: {file}: {error}") from error
     if len(lines) < 2:
         raise click.UsageError(f"--params: {file} needs a line of column names and at least one row")
     columns = [name.strip() for name in lines[0]]
@@ -148,8 +150,15 @@ def rows(file: str) -> Document:
     return {"kind": "rows", "columns": columns, "rows": [[value.strip() for value in row] for row in lines[1:]]}
 
 
-def needs_of(options: Dict[str, Any]) -> Document:
-    keys = {"cores": "cores", "memory": "memory_mib", "walltime": "walltime_s", "disk": "disk_mib", "gpus": "gpus", "arch": "arch"}
+def needs_of(options: dict[str, Any]) -> Document:
+    keys = {
+        "cores": "cores",
+        "memory": "memory_mib",
+        "walltime": "walltime_s",
+        "disk": "disk_mib",
+        "gpus": "gpus",
+        "arch": "arch",
+    }
     found = {name: options[key] for key, name in keys.items() if options[key] is not None}
     tags = [one for text in options["tags"] for one in text.split(",") if one]
     if tags:
@@ -157,7 +166,7 @@ def needs_of(options: Dict[str, Any]) -> Document:
     return found
 
 
-def labels_of(options: Dict[str, Any]) -> Dict[str, str]:
+def labels_of(options: dict[str, Any]) -> dict[str, str]:
     labels = dict(options["labels"])
     if options["campaign"]:
         labels["campaign"] = options["campaign"]
@@ -171,7 +180,7 @@ def output(text: str) -> Document:
     return {"name": text}
 
 
-def sources(document: Document) -> List[int]:
+def sources(document: Document) -> list[int]:
     """The tasks whose outputs are inputs of this one, without those it waits for already."""
     from ..model.ids import parse_task
 
@@ -183,14 +192,14 @@ def sources(document: Document) -> List[int]:
     return [task for task in dict.fromkeys(found) if task not in document.get("after", [])]
 
 
-def _after(asked: Tuple[str, ...], already: List[int]) -> List[int]:
+def _after(asked: tuple[str, ...], already: list[int]) -> list[int]:
     from ..model.ids import parse_task
 
     found = [parse_task(one) for text in asked for one in text.split(",") if one]
     return [task for task in dict.fromkeys(found) if task not in already]
 
 
-def _split_name(text: str) -> Tuple[str, str]:
+def _split_name(text: str) -> tuple[str, str]:
     path, sign, name = text.rpartition(":")
     if not sign or not path or (os.name == "nt" and len(path) == 1):
         return text, ""
@@ -213,6 +222,6 @@ def _merge(document: Document, key: str, more: Document) -> None:
         document[key] = {**document.get(key, {}), **more}
 
 
-def _extend(document: Document, key: str, more: List[Any]) -> None:
+def _extend(document: Document, key: str, more: list[Any]) -> None:
     if more:
         document[key] = [*document.get(key, []), *more]

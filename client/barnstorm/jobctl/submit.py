@@ -2,26 +2,38 @@
 
 import json
 import sys
-from typing import Any, Dict
+from pathlib import Path
+from typing import Any
 
 import click
 
 from . import exits
 from .arguments import SubmitCommand
-from .quantities import MEMORY, NUMBER, PAIR, TIME
+from .quantities import MEMORY, PAIR, TIME
 from .spec import Document, Draft, draft, sources
 
 OPTIONS = (
     click.option("--name", metavar="TEXT", help="A name for people."),
     click.option("--array", metavar="RANGES", help="One job per number: 0-999 or 1-9,20,30-90:10. Placeholder {i}."),
     click.option("--params", metavar="FILE.csv", help="One job per row; its columns are placeholders."),
-    click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="One job per random seed. Placeholder {seed}."),
+    click.option(
+        "--seeds", type=click.IntRange(min=1), metavar="N", help="One job per random seed. Placeholder {seed}."
+    ),
     click.option("--seed-base", type=click.IntRange(min=0), metavar="B", help="Other seeds for another B."),
-    click.option("--files", "--each-file", "files", multiple=True, metavar="PATH...", help="One job per file. Placeholder {file}."),
+    click.option(
+        "--files",
+        "--each-file",
+        "files",
+        multiple=True,
+        metavar="PATH...",
+        help="One job per file. Placeholder {file}.",
+    ),
     click.option("--task-file", metavar="FILE.json", help="A task document; other options are laid over it. -: stdin."),
     click.option("--cores", type=click.IntRange(min=1), metavar="N", help="Cores of each job."),
     click.option("--memory", type=MEMORY, metavar="SIZE", help="Memory of each job: 2000 (MiB), 500M, 4G."),
-    click.option("--walltime", type=TIME, metavar="TIME", help="Longest time of each job: 3600, 90m, 12h, 2d, 01:30:00."),
+    click.option(
+        "--walltime", type=TIME, metavar="TIME", help="Longest time of each job: 3600, 90m, 12h, 2d, 01:30:00."
+    ),
     click.option("--disk", type=MEMORY, metavar="SIZE", help="Scratch space of each job."),
     click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs of each job."),
     click.option("--arch", metavar="NAME", help="Processor architecture, as uname -m prints it."),
@@ -30,9 +42,15 @@ OPTIONS = (
     click.option("--site", "sites", multiple=True, metavar="SITE", help="Only at this site."),
     click.option("--priority", type=click.IntRange(-1000, 1000), metavar="N", help="Higher is first among your own."),
     click.option("--env", multiple=True, type=PAIR, metavar="KEY=VALUE", help="A variable of each job's environment."),
-    click.option("--input", "inputs", multiple=True, metavar="PATH[:NAME]", help="A file each job finds in its work directory."),
-    click.option("--output", "outputs", multiple=True, metavar="NAME[?]", help="A file each job leaves; ?: it may be absent."),
-    click.option("--retries", type=click.IntRange(0, 100), metavar="N", help="Further tries after a failure of the job itself."),
+    click.option(
+        "--input", "inputs", multiple=True, metavar="PATH[:NAME]", help="A file each job finds in its work directory."
+    ),
+    click.option(
+        "--output", "outputs", multiple=True, metavar="NAME[?]", help="A file each job leaves; ?: it may be absent."
+    ),
+    click.option(
+        "--retries", type=click.IntRange(0, 100), metavar="N", help="Further tries after a failure of the job itself."
+    ),
     click.option("--after", multiple=True, metavar="TASK", help="Wait until this task has ended well."),
     click.option("-l", "--label", "labels", multiple=True, type=PAIR, metavar="KEY=VALUE", help="A label of the task."),
     click.option("--campaign", metavar="NAME", help="The label campaign."),
@@ -41,7 +59,9 @@ OPTIONS = (
     click.option("--timeout", type=TIME, metavar="TIME", help="With --wait: give up waiting then (exit 6)."),
     click.option("--key", metavar="TEXT", help="Repeating a submit with the same key makes no second task."),
     click.option("--dry-run", is_flag=True, help="Check, print the task document, submit nothing."),
-    click.option("-o", "--format", "form", type=click.Choice(["table", "json", "ids"]), default="table", help="How to print it."),
+    click.option(
+        "-o", "--format", "form", type=click.Choice(["table", "json", "ids"]), default="table", help="How to print it."
+    ),
 )
 
 
@@ -102,7 +122,7 @@ def command(**options: Any) -> int:
 def read_document(file: str) -> Document:
     """A task file. Raises click.UsageError with the line of what is no JSON."""
     try:
-        text = sys.stdin.read() if file == "-" else open(file, encoding="utf-8").read()
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise click.UsageError(f"{file}:{error.lineno}: {error.msg}") from error
@@ -126,10 +146,12 @@ def check(made: Draft) -> None:
     except (TypeError, AttributeError, KeyError, IndexError, ValueError):
         if not made.uploads:
             return
-        raise click.UsageError("the task document is wrong; the server says how once it has no --input: leave those out") from None
+        raise click.UsageError(
+            "the task document is wrong; the server says how once it has no --input: leave those out"
+        ) from None
 
 
-def announce(task: Dict[str, Any], form: str) -> None:
+def announce(task: dict[str, Any], form: str) -> None:
     """Say which task it is."""
     from .words import plural
 
@@ -139,5 +161,3 @@ def announce(task: Dict[str, Any], form: str) -> None:
         click.echo(json.dumps(task, indent=2, ensure_ascii=False))
     else:
         click.echo(f"task {task['id']}: {plural(int(task['jobs']), 'job')} accepted")
-
-

@@ -1,20 +1,21 @@
-"""Lists as tables, JSON or ids. On a terminal the table is coloured and fits; elsewhere it is plain, aligned and whole."""
+"""Lists as tables, JSON or ids. A table is coloured and fits on a terminal; elsewhere it is plain, aligned, whole."""
 
 import json
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Sequence, Union
+from typing import Any, Callable, Union
 
 from .words import STYLES
 
-View = Dict[str, Any]
+View = dict[str, Any]
 WATCH_S = 2.0
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title and how a cell is made of an item. `styled`: the cell's text is a word with a colour of its own."""
+    """A column: its title and how a cell is made of an item. `styled`: its text is a word with its own colour."""
 
     title: str
     cell: Callable[[View], object]
@@ -43,7 +44,7 @@ def show(items: Iterable[View], listing: Listing, form: str) -> None:
         print_table(list(items), listing)
 
 
-def watch(fetch: Callable[[], List[View]], listing: Listing) -> None:
+def watch(fetch: Callable[[], list[View]], listing: Listing) -> None:
     """Print the table again and again until Ctrl-C; in place on a terminal."""
     if not sys.stdout.isatty():
         while True:
@@ -63,7 +64,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_table(items: List[View], listing: Listing) -> None:
+def print_table(items: list[View], listing: Listing) -> None:
     if not items:
         if sys.stdout.isatty():
             sys.stderr.write(listing.none + "\n")
@@ -76,19 +77,22 @@ def print_table(items: List[View], listing: Listing) -> None:
         sys.stdout.write(plain(items, listing.columns))
 
 
-def plain(items: List[View], columns: Sequence[Column]) -> str:
+def plain(items: list[View], columns: Sequence[Column]) -> str:
     """The table as text: columns two blanks apart, nothing cut."""
     rows = [[column.title for column in columns]]
     rows += [[_text(column.cell(item)) for column in columns] for item in items]
     widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
     lines = []
     for row in rows:
-        cells = [text.rjust(width) if column.right else text.ljust(width) for text, width, column in zip(row, widths, columns)]
+        cells = [
+            text.rjust(width) if column.right else text.ljust(width)
+            for text, width, column in zip(row, widths, columns)
+        ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines) + "\n"
 
 
-def _rich(items: List[View], listing: Listing) -> Any:
+def _rich(items: list[View], listing: Listing) -> Any:
     from rich.table import Table
     from rich.text import Text
 

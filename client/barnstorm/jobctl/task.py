@@ -1,7 +1,7 @@
 """`jobctl task`, and `jobctl ls`: the list of tasks."""
 
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 import click
 
@@ -9,7 +9,7 @@ from . import options
 from .tables import Column, Listing, show, watch
 from .words import ago, by_word, ended, task_word
 
-View = Dict[str, Any]
+View = dict[str, Any]
 BAR = 10
 
 
@@ -41,7 +41,7 @@ LISTING = Listing(
 @click.command()
 @options.list_options("label", "name", "user", "state")
 def ls(
-    labels: Tuple[Tuple[str, str], ...],
+    labels: tuple[tuple[str, str], ...],
     name: Optional[str],
     user: Optional[str],
     state: Optional[str],
@@ -64,7 +64,7 @@ def ls(
     api = people()
     filters = options.given(label=options.labels_of(labels), name=name, user=user_of(api, user))
 
-    def fetch() -> List[View]:
+    def fetch() -> list[View]:
         return list(matching(api.tasks, filters, states, options.limit_of(limit, form)))
 
     show_or_watch(fetch, LISTING, form, watch)
@@ -92,7 +92,7 @@ command.add_command(ls, "ls")
 @command.command("show")
 @click.argument("ids", nargs=-1, required=True, metavar="TASK...")
 @options.form_option
-def show_task(ids: Tuple[str, ...], form: str) -> None:
+def show_task(ids: tuple[str, ...], form: str) -> None:
     """Show tasks: their jobs' states, what they ask for, what they run.
 
     \b

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, List, Tuple
+from typing import Any, BinaryIO, Callable
 
 import click
 
@@ -38,8 +38,8 @@ class _Counted:
         return self._file.tell()
 
 
-def upload_all(connection: Connection, uploads: List[Tuple[Dict[str, Any], Path]]) -> None:
-    """Store each file and write its `blob:` source into its document. Raises click.UsageError for one that is too large."""
+def upload_all(connection: Connection, uploads: list[tuple[dict[str, Any], Path]]) -> None:
+    """Store each file and write its `blob:` source into its document. Raises click.UsageError for too large a one."""
     sizes = {path: path.stat().st_size for _document, path in uploads}
     for path, octets in sizes.items():
         if octets > MAX_FILE:
@@ -55,7 +55,7 @@ def upload_all(connection: Connection, uploads: List[Tuple[Dict[str, Any], Path]
         document["source"] = f"blob:{digests[path]}"
 
 
-def _send(connection: Connection, paths: List[Path], told: Callable[[int], None]) -> Dict[Path, str]:
+def _send(connection: Connection, paths: list[Path], told: Callable[[int], None]) -> dict[Path, str]:
     def one(path: Path) -> str:
         with open(path, "rb") as file:
             digest, _size = connection.upload(_Counted(file, told))  # type: ignore[arg-type]

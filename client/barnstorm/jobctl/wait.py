@@ -1,6 +1,6 @@
 """`jobctl wait`."""
 
-from typing import Optional, Tuple
+from typing import Optional
 
 import click
 
@@ -11,7 +11,7 @@ from .quantities import TIME
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @click.option("--timeout", type=TIME, metavar="TIME", help="Give up after this long (exit 6): 600, 10m, 2h.")
-def command(ids: Tuple[str, ...], timeout: Optional[int]) -> int:
+def command(ids: tuple[str, ...], timeout: Optional[int]) -> int:
     """Wait until tasks or jobs have ended.
 
     Exits 0 when all ended well, 1 when one did not, 6 when the time was over before that.

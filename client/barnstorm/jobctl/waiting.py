@@ -2,8 +2,8 @@
 
 import sys
 import time
-from contextlib import nullcontext
-from typing import Any, ContextManager, Dict, List, Optional
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Optional
 
 import click
 
@@ -13,13 +13,13 @@ from ..model.states import JOB, TASK
 from . import exits
 from .words import by_word, counted, ended, task_word
 
-View = Dict[str, Any]
+View = dict[str, Any]
 POLL_S = 20.0
 REFRESH_S = 0.25
 RETRY_S = 2.0
 
 
-def wait_for(api: PeopleApi, ids: List[str], timeout_s: Optional[float] = None) -> int:
+def wait_for(api: PeopleApi, ids: list[str], timeout_s: Optional[float] = None) -> int:
     """Wait until all have ended, say how, and give the exit code: 0, 1 (one did not end well) or 6 (time is over)."""
     until = None if timeout_s is None else time.monotonic() + timeout_s
     waiter = Waiter(api, ids)
@@ -35,16 +35,16 @@ def wait_for(api: PeopleApi, ids: List[str], timeout_s: Optional[float] = None) 
 class Waiter:
     """The latest views of what is waited for, and the place in the stream of events."""
 
-    def __init__(self, api: PeopleApi, ids: List[str]) -> None:
+    def __init__(self, api: PeopleApi, ids: list[str]) -> None:
         self.api = api
-        self.views: Dict[str, Optional[View]] = dict.fromkeys(ids)
+        self.views: dict[str, Optional[View]] = dict.fromkeys(ids)
         self.tasks = {int(one.partition(".")[0]) for one in ids}
         self.after = int(api.events(after=-1, wait_s=0)["next"])
         self.away = False
         self.limit: Optional[float] = None
 
     @property
-    def live(self) -> List[str]:
+    def live(self) -> list[str]:
         return [one for one, view in self.views.items() if view is None or not has_ended(one, view)]
 
     def refresh(self) -> bool:
@@ -110,7 +110,9 @@ def sentence(one: str, view: View) -> str:
         rest = f" (exit {code})" if code else ""
         why = view.get("message") or view.get("fault") or ""
         return f"{one}: {view.get('word') or view['state']}{rest}" + (f": {why}" if why and not went_well(view) else "")
-    return f"task {one}: {task_word(view)} · {counted(view.get('counts'))}" + (f" · {view['reason']}" if view.get("reason") else "")
+    return f"task {one}: {task_word(view)} · {counted(view.get('counts'))}" + (
+        f" · {view['reason']}" if view.get("reason") else ""
+    )
 
 
 def _verdict(waiter: Waiter, timeout_s: Optional[float]) -> int:
@@ -135,7 +137,7 @@ class _Lines:
     EACH_S = 5.0
 
     def __init__(self) -> None:
-        self._last: Dict[str, str] = {}
+        self._last: dict[str, str] = {}
         self._at = 0.0
 
     def show(self, waiter: Waiter) -> None:
@@ -169,7 +171,7 @@ class _Bars:
             TimeElapsedColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4)
-        self._bars: Dict[str, Any] = {}
+        self._bars: dict[str, Any] = {}
 
     def __enter__(self) -> "_Bars":
         self._progress.start()
@@ -199,11 +201,11 @@ def _measure(one: str, view: View) -> Any:
     if "." in one:
         return 1, int(has_ended(one, view)), view.get("word") or view["state"]
     words = by_word(view.get("counts"))
-    text = " · ".join(f"{words[word]:,} {word}" for word in ("waiting", "starting", "running", "failed") if words.get(word))
+    text = " · ".join(
+        f"{words[word]:,} {word}" for word in ("waiting", "starting", "running", "failed") if words.get(word)
+    )
     return int(view["jobs"]), ended(view.get("counts")), text
 
 
-def _screen() -> ContextManager[Any]:
-    return _Bars() if sys.stderr.isatty() else nullcontext(_Lines())  # type: ignore[return-value]
-
-
+def _screen() -> AbstractContextManager[Any]:
+    return _Bars() if sys.stderr.isatty() else nullcontext(_Lines())

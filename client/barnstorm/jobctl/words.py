@@ -1,7 +1,7 @@
 """How screens say things: states as five words, times as ages, numbers with commas."""
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 from ..model.states import JOB_WORDS
 
@@ -38,14 +38,14 @@ STYLES = {
     "busy": "blue",
 }
 
-Counts = Dict[str, int]
+Counts = dict[str, int]
 
 
 def by_word(counts: Optional[Counts]) -> Counts:
     """Counts by job state as counts by word, in the order of a job's life."""
     found: Counts = {}
     for state, count in (counts or {}).items():
-        word = JOB_WORDS.get(state, state)
+        word = "starting" if state == "leased" else JOB_WORDS.get(state, state)
         found[word] = found.get(word, 0) + count
     rest = [word for word in found if word not in ORDER]
     return {word: found[word] for word in [*ORDER, *rest] if found.get(word)}
@@ -57,7 +57,7 @@ def ended(counts: Optional[Counts]) -> int:
     return sum(words.get(word, 0) for word in ("finished", "failed", "cancelled", "closed"))
 
 
-def task_word(task: Dict[str, Any]) -> str:
+def task_word(task: dict[str, Any]) -> str:
     """The word for a task; of one that goes on, what its jobs do."""
     state = str(task.get("state", ""))
     if state in TASK_WORDS:
@@ -68,7 +68,7 @@ def task_word(task: Dict[str, Any]) -> str:
     return "starting" if words.get("starting") else "waiting"
 
 
-def job_word(job: Dict[str, Any]) -> str:
+def job_word(job: dict[str, Any]) -> str:
     return str(job.get("word") or JOB_WORDS.get(str(job.get("state")), job.get("state", "")))
 
 
@@ -134,8 +134,8 @@ def size(octets: Optional[int]) -> str:
     return f"{value:.1f} TB"
 
 
-def needs_text(needs: Optional[Dict[str, Any]]) -> str:
-    """A shape as on the screens: `1 core · 2,000 MiB · 1 h · 1,000 MiB disk · tags cvmfs`. What is absent has its default."""
+def needs_text(needs: Optional[dict[str, Any]]) -> str:
+    """A shape as on the screens: `1 core · 2,000 MiB · 1 h · 1,000 MiB disk · tags cvmfs`. Absent: its default."""
     from ..model.shape import Shape
 
     asked = needs or {}

@@ -10,7 +10,9 @@ from . import base
 class WireError(base.Spec):
     """What went wrong, where, and what to do about it."""
 
-    code: str = base.field(doc="not_found, invalid, denied, unauthenticated, conflict, stale, busy, too_large, internal")
+    code: str = base.field(
+        doc="not_found, invalid, denied, unauthenticated, conflict, stale, busy, too_large, internal"
+    )
     message: str = base.field(doc="a sentence for a person")
     field: Optional[str] = base.field(None, doc="the path of the field at fault")
     value: Any = None

@@ -89,7 +89,9 @@ class Lane(Spec):
     """A way through a queue: the first lane whose `if` fits a shape gives partition, limits, push or pull."""
 
     name: str = field(pattern=NAME)
-    when: Optional[Dict[str, Range]] = field(None, alias="if", doc="shape dimensions and their ranges; none: every shape")
+    when: Optional[Dict[str, Range]] = field(
+        None, alias="if", doc="shape dimensions and their ranges; none: every shape"
+    )
     submitter: Dict[str, Any] = field(factory=dict, doc="settings laid over the queue's `submitter`")
     worker: Optional[WorkerKind] = None
     mode: Literal["pull", "push"] = "pull"
@@ -162,7 +164,9 @@ class QueueConfig(Spec):
     limits: Limits = field(factory=Limits)
     worker: WorkerKind = field(factory=WorkerSlot)
     lanes: List[Lane] = field(factory=list)
-    submitter: Dict[str, Any] = field(factory=lambda: {"type": "local"}, doc="`type` names the plugin; the rest is its own")
+    submitter: Dict[str, Any] = field(
+        factory=lambda: {"type": "local"}, doc="`type` names the plugin; the rest is its own"
+    )
     pilot: PilotSettings = field(factory=PilotSettings)
     price: Dict[str, float] = field(factory=dict, doc="such as core_hour")
     note: str = ""
@@ -186,7 +190,9 @@ def worker_of(queue: QueueConfig, lane: Lane) -> WorkerKind:
 def check_queue(queue: QueueConfig) -> None:
     """The rules that span fields. Raises InvalidSpec naming the field."""
     if not isinstance(queue.submitter.get("type"), str):
-        raise InvalidSpec("submitter.type", queue.submitter.get("type"), "names the submitter plugin, such as local or slurm")
+        raise InvalidSpec(
+            "submitter.type", queue.submitter.get("type"), "names the submitter plugin, such as local or slurm"
+        )
     seen = set()
     for n, lane in enumerate(queue.lanes):
         if lane.name in seen:

@@ -32,4 +32,6 @@ class Needs(Shape):
     """What a job asks of the place it runs at: a shape, and marks that a queue must carry."""
 
     tags: List[str] = field(factory=list, doc="each must be among the queue's tags")
-    arch: Optional[str] = field(None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it")
+    arch: Optional[str] = field(
+        None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"
+    )

@@ -40,7 +40,9 @@ class TaskSpec(Spec):
     labels: Dict[str, str] = field(factory=dict)
     group: str = field("", max_length=100, doc="who owns it together; one of the owner's groups")
     share: str = field("", max_length=200)
-    retries: int = field(0, ge=0, le=100, doc="further tries after a failure of the payload itself; faults of sites cost none")
+    retries: int = field(
+        0, ge=0, le=100, doc="further tries after a failure of the payload itself; faults of sites cost none"
+    )
     after: List[int] = field(factory=list, doc="task ids that must end well before any job of this one starts")
 
 

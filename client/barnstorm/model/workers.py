@@ -62,7 +62,9 @@ class HarvesterHello(Spec):
     pid: int = 0
     submitters: List[str] = field(factory=list, doc="the submitter plugins it has")
     decisions: Dict[str, List[Decision]] = field(factory=dict, doc="new decisions by queue")
-    batch: Dict[str, Dict[str, Any]] = field(factory=dict, doc="by queue: last poll, its time, last error, unknown workers")
+    batch: Dict[str, Dict[str, Any]] = field(
+        factory=dict, doc="by queue: last poll, its time, last error, unknown workers"
+    )
     stopping: bool = False
 
 

@@ -66,7 +66,11 @@ def read_options(cls: type[O], block: Mapping[str, Any]) -> O:
         first = error.errors(include_url=False)[0]
         where = ".".join(["submitter", *(str(part) for part in first["loc"])])
         known = ", ".join(sorted(cls.__dataclass_fields__))
-        what = f"is no option of this submitter; there are: {known}" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+        what = (
+            f"is no option of this submitter; there are: {known}"
+            if first["type"] == "unexpected_keyword_argument"
+            else first["msg"]
+        )
         raise InvalidOptions(where, first.get("input"), what) from None
 
 

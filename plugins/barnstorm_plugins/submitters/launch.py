@@ -1,9 +1,9 @@
 """How a pilot is started, whatever the batch system: its command line and its environment.
 
-    BARNSTORM_SERVER           the server's address as the node sees it
-    BARNSTORM_JOIN_TOKEN_FILE  a file with the join token, mode 0600
-    BARNSTORM_QUEUE            the queue it works for
-    BARNSTORM_WORKER           the worker it runs in
+BARNSTORM_SERVER           the server's address as the node sees it
+BARNSTORM_JOIN_TOKEN_FILE  a file with the join token, mode 0600
+BARNSTORM_QUEUE            the queue it works for
+BARNSTORM_WORKER           the worker it runs in
 """
 
 import os

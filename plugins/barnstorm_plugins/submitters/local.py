@@ -90,6 +90,9 @@ class LocalSubmitter(base.Submitter):
             return NotSubmitted(f"could not start a pilot in {place.path}: {error}")
         taken.append(order.shape)
         self._ended.discard(order.worker)
+        process = look(pid)
+        if process is not None and self._exits is not None:
+            self._exits.add(process)
         return Submitted(str(pid), running=True, node=self._node)
 
     def capacity(self) -> Capacity:

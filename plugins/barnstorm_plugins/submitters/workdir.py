@@ -1,12 +1,12 @@
 """The directory of one local worker: all that is known of it lies here, so that it outlives the harvester.
 
-    order.json  whose worker this is, and its shape; written before anything is started
-    join_token  mode 0600
-    start.sh    starts the pilot and writes down how it ended
-    pid         the line of /proc/PID/stat of start.sh: made once, by whoever is first (see `void`)
-    exit        the pilot's exit code
-    cancel      until when it may end politely (epoch seconds)
-    stdout, stderr, work/
+order.json  whose worker this is, and its shape; written before anything is started
+join_token  mode 0600
+start.sh    starts the pilot and writes down how it ended
+pid         the line of /proc/PID/stat of start.sh: made once, by whoever is first (see `void`)
+exit        the pilot's exit code
+cancel      until when it may end politely (epoch seconds)
+stdout, stderr, work/
 """
 
 import contextlib

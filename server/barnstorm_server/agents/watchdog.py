@@ -26,7 +26,12 @@ _SILENT = text(
 class Watchdog:
     """Keeps since when silence counts; `lost` finds the pilots to end."""
 
-    def __init__(self, dispatch: Dispatch, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ):
         self._dispatch = dispatch
         self._clock, self._monotonic = clock, monotonic
         self.counting_from = clock()
@@ -49,7 +54,9 @@ class Watchdog:
         for row in connection.execute(_SILENT, {"before": now - lease_s}).all():
             if is_lost(now, row.seen_at, self.counting_from, lease_s):
                 why = f"not heard of for {now - row.seen_at:.0f} s"
-            elif row.worker_ended is not None and is_lost(now, max(row.seen_at, row.worker_ended), self.counting_from, AFTER_WORKER_S):
+            elif row.worker_ended is not None and is_lost(
+                now, max(row.seen_at, row.worker_ended), self.counting_from, AFTER_WORKER_S
+            ):
                 why = "its worker has ended"
             else:
                 continue

@@ -140,7 +140,7 @@ def _check_scope(principal: Principal, scope: Scope, params: Mapping[str, str]) 
 
 
 def check_queue(principal: Principal, queue: str) -> None:
-    """Raises Denied for a queue that the token is not for. One without queues is for all, but a site's names its own."""
+    """Raises Denied for a queue that the token is not for. One without queues is for all, but a site's names them."""
     if queue in principal.queues or (not principal.queues and principal.kind not in ("site", "join", "pilot")):
         return
     raise Denied(f"this token is not for queue {queue}", list(principal.queues), (queue,))

@@ -60,6 +60,10 @@ class TokenAuthority:
         self._verified: OrderedDict[bytes, Principal] = OrderedDict()
         self._mutex = threading.Lock()
 
+    def now(self) -> float:
+        """The time that tokens are held against, epoch seconds."""
+        return self._clock()
+
     def issue(
         self,
         kind: Kind,

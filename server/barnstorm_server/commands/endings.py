@@ -38,9 +38,7 @@ _STOP = text(
 def end_jobs(tx: Transaction, task: int, rows: Sequence[Row[Any]], state: str, why: str) -> None:
     """End these jobs of a task. A running one's attempt is fenced: it ends when its pilot says so, or is lost."""
     fault = "killed" if state == "cancelled" else "upstream"
-    values = [
-        {"task": task, "idx": row.idx, "state": state, "why": why, "fault": fault, "now": tx.now} for row in rows
-    ]
+    values = [{"task": task, "idx": row.idx, "state": state, "why": why, "fault": fault, "now": tx.now} for row in rows]
     tx.write_many(_END, values)
     for row in rows:
         if row.bucket_id is not None:

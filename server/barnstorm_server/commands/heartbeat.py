@@ -18,12 +18,16 @@ _LIVE = text(
     " AND state IN ('leased', 'starting', 'running', 'transferring') ORDER BY task_id, idx"
 )
 _SEEN = text("UPDATE pilots SET seen_at = :now, state = :state WHERE id = :id AND ended_at IS NULL")
-_GONE = text("UPDATE pilots SET seen_at = :now, state = :state, ended_at = :now, why = :why WHERE id = :id AND ended_at IS NULL")
+_GONE = text(
+    "UPDATE pilots SET seen_at = :now, state = :state, ended_at = :now, why = :why WHERE id = :id AND ended_at IS NULL"
+)
 _MOVE = text(
     "UPDATE attempts SET state = :state, started_at = coalesce(started_at, :started), unnamed = 0"
     " WHERE task_id = :task AND idx = :idx AND number = :number"
 )
-_MOVE_JOB = text("UPDATE jobs SET state = :state, started_at = coalesce(:started, started_at) WHERE task_id = :task AND idx = :idx")
+_MOVE_JOB = text(
+    "UPDATE jobs SET state = :state, started_at = coalesce(:started, started_at) WHERE task_id = :task AND idx = :idx"
+)
 _UNNAMED = text("UPDATE attempts SET unnamed = :n WHERE task_id = :task AND idx = :idx AND number = :number")
 
 

@@ -179,7 +179,11 @@ class Lease:
         spec = known.spec
         content = content_of(spec, attempt.index)
         needs = Shape(
-            spec.needs.cores, memory_mib or spec.needs.memory_mib, spec.needs.walltime_s, spec.needs.disk_mib, spec.needs.gpus
+            spec.needs.cores,
+            memory_mib or spec.needs.memory_mib,
+            spec.needs.walltime_s,
+            spec.needs.disk_mib,
+            spec.needs.gpus,
         )
         file = spec.over.files[content] if isinstance(spec.over, Files) else None
         grant = Grant(str(attempt), needs, values(spec.over, content), file)
@@ -204,5 +208,7 @@ def orders_of(pilot: Row[Any]) -> list[Command]:
 def stops_of(live: Any) -> list[Command]:
     """Kill commands for the attempts whose jobs are over."""
     return [
-        Command("kill", str(AttemptId(row.task_id, row.idx, row.number)), row.stop) for row in live if row.stop is not None
+        Command("kill", str(AttemptId(row.task_id, row.idx, row.number)), row.stop)
+        for row in live
+        if row.stop is not None
     ]

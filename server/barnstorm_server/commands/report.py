@@ -21,9 +21,7 @@ _END_ATTEMPT = text(
     " WHERE task_id = :task AND idx = :idx AND number = :number AND pilot_id = :pilot"
     " AND state IN ('leased', 'starting', 'running', 'transferring') RETURNING stop, owner, started_at, leased_at"
 )
-_ATTEMPT = text(
-    "SELECT state, pilot_id, stop FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number"
-)
+_ATTEMPT = text("SELECT state, pilot_id, stop FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number")
 _JOB = text("SELECT state, spent, free_tries, memory_mib FROM jobs WHERE task_id = :task AND idx = :idx")
 _END_JOB = text(
     "UPDATE jobs SET state = :state, exit_code = :exit_code, fault = :fault, message = :message, result = :result,"
@@ -57,7 +55,9 @@ def accept(tx: Transaction, tasks: TaskCache, pilot: int, report: Report) -> Rep
     if row.stop is None:
         missing = _missing_output(tx, row.owner, report)
         if missing:
-            report = Report(report.attempt, "failed", fault="stage_out", message=f"output {missing} never arrived at the server")
+            report = Report(
+                report.attempt, "failed", fault="stage_out", message=f"output {missing} never arrived at the server"
+            )
         settle(tx, tasks, attempt, report, row.started_at)
     return ReportResult(report.attempt, "accepted")
 
@@ -84,7 +84,9 @@ def end_attempt(tx: Transaction, attempt: AttemptId, pilot: int, report: Report,
     return found[0] if found else None
 
 
-def settle(tx: Transaction, tasks: TaskCache, attempt: AttemptId, report: Report, started: float | None, state: str = "") -> None:
+def settle(
+    tx: Transaction, tasks: TaskCache, attempt: AttemptId, report: Report, started: float | None, state: str = ""
+) -> None:
     """What an attempt's end means for its job: its own end, or another try."""
     task, idx = attempt.task, attempt.index
     if report.state == "succeeded" and not state:
@@ -129,7 +131,9 @@ def settle(tx: Transaction, tasks: TaskCache, attempt: AttemptId, report: Report
     tx.event("job", task, "activated", [idx], decision.reason)
 
 
-def _end_job(tx: Transaction, attempt: AttemptId, report: Report, state: str, started: float | None, spent: int) -> None:
+def _end_job(
+    tx: Transaction, attempt: AttemptId, report: Report, state: str, started: float | None, spent: int
+) -> None:
     peak_kb = _top(report, "pss") or _top(report, "rss")
     cpu_s = [seconds for seconds in (_top(report, "utime"), _top(report, "stime")) if seconds is not None]
     tx.write(

@@ -80,7 +80,9 @@ class SubmitTask:
         for up in sorted(set(self.spec.after)):
             row = tx.row(_UPSTREAM, id=up)
             if row is None or not may_see(row, self.owner, self.groups):
-                raise Invalid(f"there is no task {up} of yours to wait for", field="spec.after", value=up, ids=[str(up)])
+                raise Invalid(
+                    f"there is no task {up} of yours to wait for", field="spec.after", value=up, ids=[str(up)]
+                )
             if row.ended_at is None:
                 waiting.append(up)
             elif row.state != "finished":

@@ -37,10 +37,21 @@ def parts_of(
                 continue
             shape = bucket.shape
             named = queue in bucket.queues
-            key = (lane, shape.cores, shape.memory_mib, shape.walltime_s, shape.disk_mib, shape.gpus, bucket.priority, named)
+            key = (
+                lane,
+                shape.cores,
+                shape.memory_mib,
+                shape.walltime_s,
+                shape.disk_mib,
+                shape.gpus,
+                bucket.priority,
+                named,
+            )
             if key in merged:
                 merged[key].jobs += jobs
             else:
                 merged[key] = DemandPart(lane, shape, jobs, "waiting jobs", bucket.priority, named)
-        demand[queue] = sorted(merged.values(), key=lambda part: (-part.priority, part.lane, part.shape.memory_mib, part.shape.cores))
+        demand[queue] = sorted(
+            merged.values(), key=lambda part: (-part.priority, part.lane, part.shape.memory_mib, part.shape.cores)
+        )
     return demand

@@ -21,7 +21,12 @@ class MatchResult:
 
 def match(bucket: Bucket, queue: QueueConfig, mark: Mark) -> MatchResult:
     """Match a bucket's needs with a queue's description and status."""
-    reasons = [*_status(bucket, queue.name, mark), *_wishes(bucket, queue), *_shape(bucket, queue), *_marks(bucket, queue)]
+    reasons = [
+        *_status(bucket, queue.name, mark),
+        *_wishes(bucket, queue),
+        *_shape(bucket, queue),
+        *_marks(bucket, queue),
+    ]
     lane = lane_for(queue, bucket.shape)
     if lane is None:
         reasons.append("no lane takes this shape")

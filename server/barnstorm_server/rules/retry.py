@@ -37,4 +37,9 @@ def decide(state: str, fault: str, *, retries: int, spent: int, free_tries: int)
         return RetryDecision(False, True, 0.0, f"{known.meaning}, for the {FREE_TRIES + 1}th time")
     if spent < retries:
         return RetryDecision(True, True, 0.0, f"retry {spent + 1} of {retries}")
-    return RetryDecision(False, True, 0.0, f"no retries left of {retries}" if retries else "a payload's own failure is not retried unless asked")
+    return RetryDecision(
+        False,
+        True,
+        0.0,
+        f"no retries left of {retries}" if retries else "a payload's own failure is not retried unless asked",
+    )

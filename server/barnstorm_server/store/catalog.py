@@ -11,7 +11,9 @@ from barnstorm.model.base import from_wire
 from barnstorm.model.marks import Mark, effective
 from barnstorm.model.queue import QueueConfig
 
-_QUEUES = text("SELECT name, config, version, harvester, harvester_until, updated_at, updated_by FROM queues ORDER BY name")
+_QUEUES = text(
+    "SELECT name, config, version, harvester, harvester_until, updated_at, updated_by FROM queues ORDER BY name"
+)
 _MARKS = text("SELECT id, queue, status, why, who, at, until FROM marks ORDER BY id")
 
 

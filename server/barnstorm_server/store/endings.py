@@ -13,9 +13,13 @@ _COUNT = text(
     " RETURNING n_jobs, made, n_finished, n_failed, n_cancelled, n_closed, state, killed, reason"
 )
 _END = text("UPDATE tasks SET state = :state, ended_at = :now, reason = coalesce(reason, :reason) WHERE id = :id")
-_WAITERS = text("SELECT waiter_task FROM edges WHERE task_id = :task AND idx = -1 AND waiter_idx = -1 ORDER BY waiter_task")
+_WAITERS = text(
+    "SELECT waiter_task FROM edges WHERE task_id = :task AND idx = -1 AND waiter_idx = -1 ORDER BY waiter_task"
+)
 _COUNT_DOWN = text("UPDATE tasks SET waits = waits - 1 WHERE id = :id RETURNING waits, ended_at")
-_CLOSE = text("UPDATE tasks SET killed = coalesce(killed, :why), ending = coalesce(ending, 'closed') WHERE id = :id AND ended_at IS NULL")
+_CLOSE = text(
+    "UPDATE tasks SET killed = coalesce(killed, :why), ending = coalesce(ending, 'closed') WHERE id = :id AND ended_at IS NULL"
+)
 
 
 def state_of_ended(finished: int, failed: int, cancelled: int, closed: int) -> str:

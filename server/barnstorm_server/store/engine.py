@@ -34,7 +34,9 @@ class Store:
 
     def writer_connection(self) -> Connection:
         """The writer's own connection, outside the readers' pool, its durable settings checked."""
-        connection = (_sqlite_engine(self.url, pool_size=1) if self.is_sqlite else _postgres_engine(self.url, writer=True)).connect()
+        connection = (
+            _sqlite_engine(self.url, pool_size=1) if self.is_sqlite else _postgres_engine(self.url, writer=True)
+        ).connect()
         if self.is_sqlite:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
             sync = connection.exec_driver_sql("PRAGMA synchronous").scalar()
@@ -78,13 +80,21 @@ def _lock(path: Path) -> Any:
 
 
 def _sqlite_engine(url: str, pool_size: int = 16) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 30})
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False, "timeout": 30}
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, not guessed by the driver
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-65536"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-65536",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -9,7 +9,13 @@ class DomainError(Exception):
     code = "invalid"
 
     def __init__(
-        self, message: str, *, field: str | None = None, value: Any = None, allowed: Any = None, ids: list[str] | None = None
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        value: Any = None,
+        allowed: Any = None,
+        ids: list[str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.field, self.value, self.allowed, self.ids = message, field, value, allowed, ids or []

@@ -33,3 +33,12 @@ def read(connection: Connection, after: int, limit: int, task: int | None = None
 def head(connection: Connection) -> int:
     """The last id given."""
     return int(connection.execute(_HEAD).scalar_one())
+
+
+_OWNER = text("SELECT owner, owner_group FROM tasks WHERE id = :id")
+
+
+def may_see(connection: Connection, task: int | None, owner: str, groups: tuple[str, ...]) -> bool:
+    """Whether a task's events are the asker's to see."""
+    row = connection.execute(_OWNER, {"id": task}).first()
+    return row is not None and (row.owner == owner or (row.owner_group != "" and row.owner_group in groups))

@@ -21,12 +21,14 @@ _JOBS = text(
     "SELECT state, count(*) AS n FROM attempts WHERE queue = :queue"
     " AND state IN ('leased', 'starting', 'running', 'transferring') GROUP BY state"
 )
-_WORKERS = text("SELECT lane, state, count(*) AS n FROM workers WHERE queue = :queue AND ended_at IS NULL GROUP BY lane, state")
+_WORKERS = text(
+    "SELECT lane, state, count(*) AS n FROM workers WHERE queue = :queue AND ended_at IS NULL GROUP BY lane, state"
+)
 _DECISIONS = text(
-    "SELECT lane, at, \"change\", why, counts FROM decisions WHERE queue = :queue ORDER BY id DESC LIMIT :limit"
+    'SELECT lane, at, "change", why, counts FROM decisions WHERE queue = :queue ORDER BY id DESC LIMIT :limit'
 )
 _LAST = text(
-    "SELECT d.lane, d.at, d.\"change\", d.why, d.counts FROM decisions d"
+    'SELECT d.lane, d.at, d."change", d.why, d.counts FROM decisions d'
     " WHERE d.id IN (SELECT max(id) FROM decisions WHERE queue = :queue GROUP BY lane)"
 )
 
@@ -58,7 +60,10 @@ def queue_view(connection: Connection, queue: CatalogQueue, now: float) -> View:
         "updated_by": queue.updated_by,
         "harvester": served.harvester if (served.harvester_until or 0) > now else None,
         "harvester_seen_at": served.seen_at,
-        "jobs": {"waiting": sum(waiting.values()), **{row.state: row.n for row in connection.execute(_JOBS, {"queue": name})}},
+        "jobs": {
+            "waiting": sum(waiting.values()),
+            **{row.state: row.n for row in connection.execute(_JOBS, {"queue": name})},
+        },
         "workers": totals,
         "lanes": [
             {
@@ -181,3 +186,18 @@ _NOUNS = {
     "token": ("tokens", "jti", _token),
 }
 _PREFIX = {"worker": "w", "pilot": "p"}
+
+
+def harvester_workers(
+    connection: Connection, harvester: str, live: bool, cursor: str | None, limit: int
+) -> tuple[list[View], str | None]:
+    """A page of a harvester's workers, newest first, each with its last pilot's id and state."""
+    wanted = {"harvester": harvester, **({"state": "live"} if live else {})}
+    items, following = things(connection, "worker", wanted, cursor, limit)
+    for item in items:
+        row = connection.execute(_WORKERS_PILOT, {"worker": int(item["id"][1:])}).first()
+        item["pilot"] = {"id": f"p{row.id}", "state": row.state} if row else None
+    return items, following
+
+
+_WORKERS_PILOT = text("SELECT id, state FROM pilots WHERE worker_id = :worker ORDER BY id DESC LIMIT 1")

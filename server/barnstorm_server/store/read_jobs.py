@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from barnstorm.model.collection import values
-from barnstorm.model.ids import InvalidId, JobId, parse_job
+from barnstorm.model.ids import AttemptId, InvalidId, JobId, parse_job
 from barnstorm.model.shape import Shape
 from barnstorm.model.states import JOB_WORDS
 from barnstorm.model.task import TaskSpec, content_of
@@ -115,7 +115,9 @@ def output_page(
             raise Invalid("this is no cursor of a list of outputs", field="cursor", value=cursor)
         where.append("(idx > :at OR (idx = :at AND name > :after))")
         found.update({"at": int(place), "after": after})
-    statement = text(f"SELECT idx, name, blob, size FROM outputs WHERE {' AND '.join(where)} ORDER BY idx, name LIMIT :limit")
+    statement = text(
+        f"SELECT idx, name, blob, size FROM outputs WHERE {' AND '.join(where)} ORDER BY idx, name LIMIT :limit"
+    )
     rows = connection.execute(statement, found).all()
     items = [
         {"job": f"{task}.{row.idx}", "index": row.idx, "name": row.name, "blob": row.blob, "size": row.size}
@@ -196,3 +198,42 @@ def _attempt(row: Row[Any]) -> View:
         "message": row.message,
         "metrics": json.loads(row.metrics) if row.metrics else {},
     }
+
+
+_FAILED = text("SELECT idx FROM jobs WHERE task_id = :task AND state IN ('failed', 'cancelled', 'closed') ORDER BY idx")
+
+
+def failed_indices(connection: Connection, task: int) -> list[int]:
+    """The jobs of a task that did not end well."""
+    return [int(idx) for idx in connection.execute(_FAILED, {"task": task}).scalars()]
+
+
+_ATTEMPT = text("SELECT pilot_id, state, owner FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number")
+
+
+def attempt_row(connection: Connection, attempt: AttemptId) -> Row[Any]:
+    """Who holds an attempt, and its state. Raises NotFound."""
+    key = {"task": attempt.task, "idx": attempt.index, "number": attempt.number}
+    row = connection.execute(_ATTEMPT, key).first()
+    if row is None:
+        raise NotFound("attempt", attempt)
+    return row
+
+
+def blob_is_output(connection: Connection, blob: str, tasks: list[int]) -> bool:
+    """Whether these bytes are an output of one of these tasks."""
+    found: dict[str, Any] = {"blob": blob}
+    listed = in_list("task_id", "task", [str(task) for task in tasks], found)
+    found.update({f"task{n}": task for n, task in enumerate(tasks)})
+    return (
+        connection.execute(text(f"SELECT 1 FROM outputs WHERE blob = :blob AND {listed} LIMIT 1"), found).first()
+        is not None
+    )
+
+
+_HAS = text("SELECT 1 FROM blobs WHERE digest = :digest AND owner = :owner")
+
+
+def has_blob(connection: Connection, digest: str, owner: str) -> bool:
+    """Whether this owner has brought these bytes."""
+    return connection.execute(_HAS, {"digest": digest, "owner": owner}).first() is not None

@@ -62,7 +62,9 @@ def task_view(connection: Connection, task: int, asker: Asker) -> View:
     return view
 
 
-def task_page(connection: Connection, wanted: TaskFilter, asker: Asker, cursor: str | None, limit: int) -> tuple[list[View], str | None]:
+def task_page(
+    connection: Connection, wanted: TaskFilter, asker: Asker, cursor: str | None, limit: int
+) -> tuple[list[View], str | None]:
     """A page of tasks, newest first, and the cursor of the next one."""
     where = ["1 = 1"]
     values: dict[str, Any] = {"limit": limit + 1}

@@ -42,7 +42,9 @@ def upgrade(engine: Engine) -> None:
         return
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if at is not None and at not in known:
-        raise StoreError(f"the database is at revision {at}, which this version does not know: it is newer; upgrade Barnstorm")
+        raise StoreError(
+            f"the database is at revision {at}, which this version does not know: it is newer; upgrade Barnstorm"
+        )
     config = _config()
     with engine.begin() as connection:
         config.attributes["connection"] = connection

@@ -51,9 +51,21 @@ jobs = Table(
     Column("ended_at", Float),
     Column("peak_mib", Integer),
     Column("cpu_s", Float),
-    Index("jobs_hot", "bucket_id", "task_id", "idx", sqlite_where=text("bucket_id IS NOT NULL"), postgresql_where=text("bucket_id IS NOT NULL")),
+    Index(
+        "jobs_hot",
+        "bucket_id",
+        "task_id",
+        "idx",
+        sqlite_where=text("bucket_id IS NOT NULL"),
+        postgresql_where=text("bucket_id IS NOT NULL"),
+    ),
     Index("jobs_by_state", "task_id", "state", "idx"),
-    Index("jobs_not_before", "not_before", sqlite_where=text("not_before IS NOT NULL"), postgresql_where=text("not_before IS NOT NULL")),
+    Index(
+        "jobs_not_before",
+        "not_before",
+        sqlite_where=text("not_before IS NOT NULL"),
+        postgresql_where=text("not_before IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -79,7 +91,14 @@ attempts = Table(
     Column("fault", String(32)),
     Column("message", Text),
     Column("metrics", Text),  # prmon's summary, JSON
-    Index("attempts_one_live", "task_id", "idx", unique=True, sqlite_where=text(LIVE_ATTEMPTS), postgresql_where=text(LIVE_ATTEMPTS)),
+    Index(
+        "attempts_one_live",
+        "task_id",
+        "idx",
+        unique=True,
+        sqlite_where=text(LIVE_ATTEMPTS),
+        postgresql_where=text(LIVE_ATTEMPTS),
+    ),
     Index("attempts_of_pilot", "pilot_id", sqlite_where=text(LIVE_ATTEMPTS), postgresql_where=text(LIVE_ATTEMPTS)),
     sqlite_with_rowid=False,
 )
@@ -241,7 +260,12 @@ tokens = Table(
     Column("revoked_at", Float),
     Column("uses_left", Integer),
     Column("queue", String(100)),
-    Index("tokens_revoked", "revoked_at", sqlite_where=text("revoked_at IS NOT NULL"), postgresql_where=text("revoked_at IS NOT NULL")),
+    Index(
+        "tokens_revoked",
+        "revoked_at",
+        sqlite_where=text("revoked_at IS NOT NULL"),
+        postgresql_where=text("revoked_at IS NOT NULL"),
+    ),
 )
 
 task_labels = Table(
@@ -322,4 +346,3 @@ outbox_head = Table(
     Column("one", SmallInteger, primary_key=True, autoincrement=False),
     Column("last_id", BigInteger, nullable=False),
 )
-

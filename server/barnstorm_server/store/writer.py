@@ -132,12 +132,12 @@ class Writer:
             group[0].future.set_exception(error)
             return
         self.commits += 1
+        self._on_commit(committed)  # before the answers: who is answered finds his change everywhere
         for waiting, answer in zip(group, answers, strict=True):
             if isinstance(answer, DomainError):
                 waiting.future.set_exception(answer)
             else:
                 waiting.future.set_result(answer)
-        self._on_commit(committed)
 
     def _apply(self, group: list[_Waiting[Any]]) -> tuple[list[Any], Committed]:
         with self._connection.begin():

@@ -1,30 +1,20 @@
-"""Settings of a program: a dataclass filled from a TOML file and the environment; a wrong one names its place.
-
-    @dataclass(frozen=True)
-    class Settings:
-        port: int = field(8787, ge=0, le=65535, doc="TCP port; 0: any free one")
-
-    loaded = load(Settings, "BARNSTORM_SERVER_", file, os.environ)
-
-The environment goes before the file, the file before the default. Fields are `str`, `int`, `float`, `bool`, `Path`, a
-`Literal` of words, `List[str]`, or an `Optional` of these; constraints are those of `barnstorm.model.base.field`. An empty
-variable counts as not set; a list in a variable is separated by commas; a relative path in a file is below that file's
-folder. `settingsdocs` writes the same settings down as a table and as an example file.
-"""
+"""Filling a settings class from its file and the environment, and telling all that is wrong with them."""
 
 import dataclasses
 import difflib
 import importlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Callable, Dict, Generic, Iterable, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Generic, Optional, TypeVar
 
-from .settingsvalue import Wrong, from_text, from_toml, types_of
-from .tomllines import key_lines
+from .fields import Setting, build, settings_of
+from .lines import key_lines, line_of
+from .value import Wrong, from_text, from_toml
 
 T = TypeVar("T")
 
 # A rule over several fields: gives (field, what is wrong) pairs.
-Check = Callable[[T], Iterable[Tuple[str, str]]]
+Check = Callable[[T], Iterable[tuple[str, str]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,19 +22,19 @@ class Loaded(Generic[T]):
     """Settings, and for each field the place that its value is from: `FILE:12`, `environment: NAME` or `default`."""
 
     settings: T
-    places: Dict[str, str]
+    places: dict[str, str]
 
 
 class SettingsError(Exception):
     """Settings that a program does not start with; one line a problem: `PLACE: SETTING: what is wrong`."""
 
-    def __init__(self, problems: List[str]) -> None:
+    def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
 
 def load(
-    cls: Type[T],
+    cls: type[T],
     prefix: str,
     file: Optional[Path],
     environ: Mapping[str, str],
@@ -58,15 +48,15 @@ def load(
     `prefix` begins the variables; `variables` names those that do not follow it ({field: variable}); `ignored` are
     variables with the prefix that are no settings.
     """
-    reading = _Reading(cls, prefix, dict(variables or {}))
+    reading = _Reading(cls, prefix, variables or {})
     if file is not None:
         reading.read_file(file)
     reading.read_environment(environ, set(ignored))
     if reading.problems:
         raise SettingsError(reading.problems)
-    settings = cls(**reading.values)
-    places = {f.name: reading.places.get(f.name, "default") for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    broken = [f"{places[name]}: {name}: {why}" for name, why in (check(settings) if check else ())]
+    settings = build(cls, reading.values)
+    places = {name: reading.places.get(name, "default") for name in reading.known}
+    broken = [_told(places[name], name, why) for name, why in (check(settings) if check else ())]
     if broken:
         raise SettingsError(broken)
     return Loaded(settings, places)
@@ -74,20 +64,19 @@ def load(
 
 def variable_of(name: str, prefix: str, variables: Mapping[str, str]) -> str:
     """The environment variable of a setting."""
-    return variables.get(name, prefix + name.upper())
+    return variables.get(name, prefix + name.upper().replace(".", "_"))
 
 
 class _Reading:
     """Values and places as they come in, and everything that is wrong with them."""
 
-    def __init__(self, cls: type, prefix: str, variables: Dict[str, str]) -> None:
+    def __init__(self, cls: type, prefix: str, variables: Mapping[str, str]) -> None:
         self.prefix = prefix
-        self.fields = {f.name: f for f in dataclasses.fields(cls)}
-        self.types = types_of(cls)
-        self.variables = {variable_of(name, prefix, variables): name for name in self.fields}
-        self.values: Dict[str, Any] = {}
-        self.places: Dict[str, str] = {}
-        self.problems: List[str] = []
+        self.known = settings_of(cls)
+        self.variables = {variable_of(name, prefix, variables): name for name in self.known}
+        self.values: dict[str, Any] = {}
+        self.places: dict[str, str] = {}
+        self.problems: list[str] = []
 
     def read_file(self, file: Path) -> None:
         try:
@@ -102,34 +91,43 @@ class _Reading:
             self.problems.append(_syntax_problem(file, text, error))
             return
         lines = key_lines(text)
-        for name, value in document.items():
-            place = f"{file}:{lines.get(name, 1)}"
-            if name not in self.fields:
-                self.problems.append(f"{place}: {name}: no such setting{_meant(name, self.fields)}")
+        for name, value in self._single(document, ""):
+            place = f"{file}:{line_of(lines, name)}"
+            if name not in self.known:
+                self.problems.append(_told(place, name, f"no such setting{_meant(name, self.known)}"))
                 continue
-            self._take(name, place, lambda name=name, value=value: self._from_file(name, value, file))
+            self._take(name, place, from_toml, value)
+            if isinstance(self.values.get(name), Path):
+                self.values[name] = file.absolute().parent / self.values[name]
 
-    def _from_file(self, name: str, value: Any, file: Path) -> Any:
-        value = from_toml(self.fields[name], self.types[name], value)
-        return file.absolute().parent / value if isinstance(value, Path) else value
+    def _single(self, table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        """What a table and the tables in it hold, by dotted names, as far as there are settings of such names."""
+        for key, value in table.items():
+            name = prefix + key
+            if isinstance(value, dict) and any(known.startswith(name + ".") for known in self.known):
+                yield from self._single(value, name + ".")
+            else:
+                yield name, value
 
     def read_environment(self, environ: Mapping[str, str], ignored: Iterable[str]) -> None:
         for variable in sorted(environ):
             place, name, text = f"environment: {variable}", self.variables.get(variable), environ[variable]
             if name is not None and text != "":
-                self._take(
-                    name, place, lambda name=name, text=text: from_text(self.fields[name], self.types[name], text)
-                )
+                self._take(name, place, from_text, text)
             elif name is None and variable.startswith(self.prefix) and variable not in ignored:
                 self.problems.append(f"{place}: no such setting{_meant(variable, self.variables)}")
 
-    def _take(self, name: str, place: str, read: Callable[[], Any]) -> None:
+    def _take(self, name: str, place: str, read: Callable[[Setting, Any], Any], value: Any) -> None:
         self.places[name] = place
         try:
-            self.values[name] = read()
+            self.values[name] = read(self.known[name], value)
         except Wrong as wrong:
-            told = place if place.startswith("environment: ") else f"{place}: {name}"
-            self.problems.append(f"{told}: {wrong}")
+            self.problems.append(_told(place, name, str(wrong)))
+
+
+def _told(place: str, name: str, why: str) -> str:
+    """A problem as a line; a variable tells its setting's name already."""
+    return f"{place}: {why}" if place.startswith("environment: ") else f"{place}: {name}: {why}"
 
 
 def _syntax_problem(file: Path, text: str, error: Exception) -> str:

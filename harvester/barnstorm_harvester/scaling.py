@@ -1,0 +1,101 @@
+"""From demand to workers: gathers what the rule needs, lets it decide, and has it carried out."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from barnstorm.model.marks import ORDER
+from barnstorm.model.workers import Decision, Demand
+from barnstorm_plugins.submitters.base import Submitter, SubmitterBusy
+
+from .demand_watch import DemandWatch
+from .journal import Journal
+from .provisioning import Provisioner, Target
+from .reporting import Reporter
+from .roster import Roster
+from .rules.scale import ScaleDecision, decide
+from .rules.supply import Place
+from .settings import Settings
+
+_KEPT = 50
+_WITHDRAW_AFTER_S = 60.0
+
+
+class Scaler:
+    """Decides for one queue, and keeps what it decided until the server was told."""
+
+    def __init__(
+        self, roster: Roster, provisioner: Provisioner, reporter: Reporter, settings: Settings, journal: Journal
+    ) -> None:
+        self._roster, self._provisioner, self._reporter = roster, provisioner, reporter
+        self._settings, self._journal = settings, journal
+        self._lock = threading.Lock()
+        self._decisions: list[Decision] = []
+        self._said: dict[str, tuple[int, str]] = {}
+
+    def scale(self, target: Target, watch: DemandWatch, status: str, trouble: str) -> None:
+        """One decision and its workers. `trouble`: why nothing can be submitted now. Raises as the server does."""
+        demand = watch.latest
+        if demand is None:
+            return
+        if demand.parts and self._reporter.ask(demand.version):
+            # A pilot that has come takes jobs: demand older than its coming would ask for it once more.
+            demand = watch.refresh()
+        demand.status = max(demand.status, status, key=ORDER.index)
+        now = time.time()
+        decisions = decide(
+            target.config,
+            demand,
+            self._roster.supply(now, self._settings.silent_after_s, demand.version),
+            _place(target.submitter) if demand.parts else None,
+            trouble or self._provisioner.pause.hinders(now),
+            self._settings.limits,
+        )
+        self._keep(decisions)
+        self._provisioner.carry_out(target, decisions)
+        if not self._provisioner.pause.hinders(now):
+            self._provisioner.withdraw(target.config.name, _WITHDRAW_AFTER_S)
+
+    def say(self, lanes: Sequence[str], why: str) -> None:
+        """Keep a decision to do nothing that no rule had to make."""
+        self._keep([ScaleDecision(lane, 0, why) for lane in lanes])
+
+    def _keep(self, decisions: Sequence[ScaleDecision]) -> None:
+        """Keep each decision that adds workers, and of the others those that say something new."""
+        for one in decisions:
+            if one.change or self._said.get(one.lane) != (one.change, one.why):
+                self._said[one.lane] = (one.change, one.why)
+                if one.change:
+                    self._journal.info("workers wanted", lane=one.lane, change=one.change, why=one.why)
+                with self._lock:
+                    self._decisions.append(Decision(one.lane, one.change, one.why, counts=one.counts))
+                    del self._decisions[:-_KEPT]
+
+    def take(self) -> list[Decision]:
+        """The decisions kept since the last call."""
+        with self._lock:
+            taken, self._decisions = self._decisions, []
+        return taken
+
+    def give_back(self, decisions: Sequence[Decision]) -> None:
+        """Decisions that could not be told; they go first the next time."""
+        with self._lock:
+            self._decisions = [*decisions, *self._decisions][-_KEPT:]
+
+
+def current(demand: Demand | None) -> int:
+    """The version of a demand; -1 where there is none yet."""
+    return -1 if demand is None else demand.version
+
+
+def _place(submitter: Submitter) -> Place | None:
+    """What the batch system says it can take. One that cannot say now takes nothing for the moment."""
+    try:
+        capacity = submitter.capacity()
+    except SubmitterBusy as busy:
+        raise CapacityUnknown(str(busy)) from busy
+    return None if capacity is None else Place(capacity.node, capacity.free, capacity.why)
+
+
+class CapacityUnknown(Exception):
+    """The batch system did not say what it can take."""

@@ -1,0 +1,7 @@
+"""`python -m barnstorm_server`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

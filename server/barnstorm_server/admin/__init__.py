@@ -1,0 +1,1 @@
+"""What an administrator does on the server's own machine, without asking a running server."""

@@ -1,0 +1,200 @@
+"""HTTP for all routes: reading bodies and queries, JSON answers, errors in their one shape, who asks."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from barnstorm.model.base import to_wire
+from barnstorm.model.ids import AttemptId, InvalidId, JobId, parse_attempt, parse_job, parse_prefixed, parse_task
+from barnstorm.model.task import InvalidSpec
+from barnstorm_server.auth.errors import AuthError, BadGrant, Denied, Unauthenticated
+from barnstorm_server.auth.policy import Scope
+from barnstorm_server.auth.principal import Principal
+from barnstorm_server.services import Services
+from barnstorm_server.store.errors import Busy, DomainError, Invalid, TooLarge
+from barnstorm_server.store.read_tasks import Asker
+
+T = TypeVar("T")
+
+STATUS = {
+    "invalid": 422,
+    "unauthenticated": 401,
+    "denied": 403,
+    "not_found": 404,
+    "stale": 409,
+    "conflict": 409,
+    "too_large": 413,
+    "busy": 503,
+}
+
+
+@dataclass
+class Ask:
+    """One request: the server's services, who asks, and how far that one's scope reaches."""
+
+    request: Request
+    services: Services
+    principal: Principal | None
+    scope: Scope
+
+    @property
+    def who(self) -> Principal:
+        """The principal, where the policy wants one."""
+        if self.principal is None:
+            raise Unauthenticated("this needs a token")
+        return self.principal
+
+    @property
+    def asker(self) -> Asker:
+        """Whose things may be seen: everyone's for operators."""
+        return Asker(None) if self.scope == "any" else Asker(self.who.subject, self.who.groups)
+
+    def path(self, name: str) -> str:
+        return str(self.request.path_params[name])
+
+    def task(self) -> int:
+        return _id(parse_task, self.path("task"), "task")
+
+    def job(self) -> JobId:
+        return _id(parse_job, self.path("job"), "job")
+
+    def numbered(self, prefix: str, name: str) -> int:
+        """The number of a worker ("w") or pilot ("p") in the path."""
+        return _id(lambda text: parse_prefixed(prefix, text), self.path(name), name)
+
+    def query(self, name: str, default: str = "") -> str:
+        return self.request.query_params.get(name, default)
+
+    def query_list(self, name: str) -> list[str]:
+        return [value for value in self.request.query_params.getlist(name) if value]
+
+    def query_int(self, name: str, default: int, least: int, most: int) -> int:
+        return int(self.query_float(name, default, least, most, whole=True))
+
+    def query_float(self, name: str, default: float, least: float, most: float, whole: bool = False) -> float:
+        """A number of the query string. Raises Invalid outside least..most."""
+        told = self.query(name)
+        try:
+            value = float(int(told)) if whole and told else float(told) if told else default
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise Invalid(
+                f"is a number from {least:g} to {most:g}", field=name, value=told, allowed={"min": least, "max": most}
+            )
+        return value
+
+    def query_attempt(self) -> AttemptId | None:
+        told = self.query("attempt")
+        return _id(parse_attempt, told, "attempt") if told else None
+
+    def page(self) -> tuple[str | None, int]:
+        """`cursor` and `limit` of a list."""
+        return self.query("cursor") or None, self.query_int("limit", 100, 1, 1000)
+
+    async def body(self, most: int = 0) -> bytes:
+        """The request's body. Raises TooLarge past `most` bytes (default: the server's limit)."""
+        most = most or self.services.settings.max_body_mib * 2**20
+        told = self.request.headers.get("content-length", "0")
+        if told.isdigit() and int(told) > most:
+            raise TooLarge(f"the body has more than {most:,} bytes", field="body", value=int(told), allowed=most)
+        pieces, size = [], 0
+        async for piece in self.request.stream():
+            size += len(piece)
+            if size > most:
+                raise TooLarge(f"the body has more than {most:,} bytes", field="body", value=size, allowed=most)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def message(self, adapter: "TypeAdapter[T]") -> T:
+        """The body as a message of the model. Raises ValidationError."""
+        return adapter.validate_json(await self.body() or b"null")
+
+
+def _id(parse: Any, text: str, field: str) -> Any:
+    try:
+        return parse(text)
+    except InvalidId as error:
+        raise Invalid(str(error), field=field, value=text) from None
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """A JSON answer of plain values."""
+    return Response(json.dumps(value, separators=(",", ":")), status, media_type="application/json")
+
+
+def wire(value: Any, status: int = 200) -> Response:
+    """A JSON answer of a message of the model."""
+    return answer(to_wire(value), status)
+
+
+def page(items: list[dict[str, Any]], following: str | None) -> Response:
+    """A page of a list."""
+    return answer({"items": items, "next": following})
+
+
+def refusal(error: Exception) -> JSONResponse | None:
+    """The answer to an error that is the caller's, in the one shape; None for errors that are ours."""
+    headers: dict[str, str] = {}
+    if isinstance(error, DomainError):
+        code = error.code
+        body = {
+            "message": error.message,
+            "field": error.field,
+            "value": error.value,
+            "allowed": error.allowed,
+            "ids": error.ids,
+        }
+        if isinstance(error, Busy):
+            headers["Retry-After"] = f"{error.retry_after_s:g}"
+    elif isinstance(error, AuthError):
+        code = error.code
+        body = {"message": error.message}
+        if isinstance(error, Denied):
+            body.update({"allowed": error.allowed, "ids": list(error.ids)})
+        if code == "unauthenticated":
+            headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, ValidationError):
+        code, body = "invalid", _first(error)
+    elif isinstance(error, InvalidSpec):
+        code, body = (
+            "invalid",
+            {"message": error.message, "field": error.field, "value": error.value, "allowed": error.allowed},
+        )
+    elif isinstance(error, BadGrant):
+        code, body = (
+            "invalid",
+            {"message": error.why, "field": error.field, "value": error.value, "allowed": error.allowed},
+        )
+    else:
+        return None
+    shape = {"field": None, "value": None, "allowed": None, "ids": []}
+    return JSONResponse(
+        {"error": {"code": code, **shape, **{key: value for key, value in body.items() if value is not None}}},
+        STATUS[code],
+        headers,
+    )
+
+
+def _first(error: ValidationError) -> dict[str, Any]:
+    """What the weightiest of pydantic's complaints means for a person."""
+    found = error.errors(include_url=False)
+    # Of a union's variants only the one that the value's `kind` names has anything to say.
+    others = [one["loc"][:-1] for one in found if one["type"] == "literal_error" and one["loc"][-1] == "kind"]
+    meant = [one for one in found if not any(one["loc"][: len(loc)] == loc for loc in others)]
+    worst = (meant or found)[0]
+    parts = [str(part) for part in worst["loc"] if not (isinstance(part, str) and (part[:1].isupper() or "[" in part))]
+    value, context = worst.get("input"), worst.get("ctx", {})
+    allowed: Any = {key: told for key, told in context.items() if isinstance(told, (str, int, float))} or None
+    message = "there is no such field" if worst["type"] == "unexpected_keyword_argument" else worst["msg"]
+    if not meant and others:
+        allowed = sorted({str(one["ctx"]["expected"]).strip("'") for one in found if one["type"] == "literal_error"})
+        message = f"there is no such kind; it is one of {', '.join(allowed)}"
+    if len(meant) > 1:
+        message += f" (and {len(meant) - 1} more)"
+    shown = value if isinstance(value, (int, float, bool, type(None))) else str(value)[:200]
+    return {"message": message, "field": ".".join(parts) or "body", "value": shown, "allowed": allowed}

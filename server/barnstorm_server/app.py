@@ -40,6 +40,7 @@ def build(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Barnstorm", lifespan=lifespan, openapi_url="/openapi.json", docs_url="/docs", redoc_url=None)
     app.state.services = services
+    app.state.stopping = services.wakeups.stop  # called when the server is asked to stop, before it closes connections
     app.router.routes.extend(Route(call.path, _door(call, services), methods=[call.method]) for call in CALLS)
     app.openapi = lambda: document(CALLS)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _no_route)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from barnstorm.settingsfile import Loaded
-from barnstorm_server.auth.private import private_directory
+from barnstorm_server.auth.private import own_directory
 from barnstorm_server.journal import set_up
 from barnstorm_server.listening import Listening, bind
 from barnstorm_server.settings import Settings
@@ -29,7 +29,7 @@ def run(loaded: Loaded[Settings], arguments: Sequence[str]) -> int:
     settings = loaded.settings
     set_up(settings.log_level, settings.log_format)
     os.umask(0o077)
-    private_directory(settings.data_dir)
+    own_directory(settings.data_dir)
     try:
         with bind(settings.host, settings.port) as listener:
             return _serve(settings, listener)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from barnstorm.model.shape import Shape
 from barnstorm_server.store.transaction import Committed
 
 
@@ -42,18 +43,25 @@ class PilotLine:
 
     def __init__(self) -> None:
         self._queues: dict[str, OrderedDict[int, asyncio.Event]] = {}
+        self._free: dict[int, Shape] = {}
 
     @contextmanager
-    def heard(self, queue: str, pilot: int) -> Iterator[asyncio.Event]:
-        """An event that is set when the pilot should look again."""
+    def heard(self, queue: str, pilot: int, free: Shape) -> Iterator[asyncio.Event]:
+        """An event that is set when the pilot, which has `free` to give, should look again."""
         event = asyncio.Event()
         line = self._queues.setdefault(queue, OrderedDict())
         line[pilot] = event
+        self._free[pilot] = free
         try:
             yield event
         finally:
             if line.get(pilot) is event:
                 del line[pilot]
+                self._free.pop(pilot, None)
+
+    def asking(self, queue: str) -> dict[int, Shape]:
+        """The pilots of a queue that ask for work at this moment, with what they have free."""
+        return {pilot: self._free[pilot] for pilot in self._queues.get(queue, ())}
 
     def wake(self, jobs: int) -> None:
         """Wake up to `jobs` pilots of each queue."""
@@ -85,6 +93,14 @@ class Wakeups:
         self.events = Bell()
         self.demand = Bell()
         self.logs: dict[tuple[int, int], Bell] = {}
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """The server is about to stop: whoever waits is answered now, and nobody waits any more."""
+        self.is_stopping = True
+        self.pilots.wake_all()
+        for bell in (self.events, self.demand, *self.logs.values()):
+            bell.ring()
 
     def committed(self, what: Committed) -> None:
         """Wake whom a commit concerns."""

@@ -10,11 +10,22 @@ from .errors import UnsafeFiles
 
 def private_directory(path: Path) -> Path:
     """Make a directory with mode 0700, or check that the one there is nobody else's. Raises UnsafeFiles."""
+    own_directory(path)
+    refuse_unless_private(path)
+    return path
+
+
+def own_directory(path: Path) -> Path:
+    """Make a directory with mode 0700, or check that not everybody may write in the one there. Raises UnsafeFiles."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise UnsafeFiles(f"{path} cannot be made: {error.strerror}") from error
-    refuse_unless_private(path)
+        raise UnsafeFiles(f"{path} cannot be made or used: {error.strerror}") from error
+    if mode & 0o002:
+        raise UnsafeFiles(f"{path} has mode {mode:04o}, so that everybody can write there: chmod 700 {path}")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise UnsafeFiles(f"{path} cannot be written by user id {os.geteuid()}, which runs this: chown it")
     return path
 
 

@@ -10,7 +10,7 @@ from barnstorm_server.auth.policy import check_queue
 from barnstorm_server.commands.tokens import NewToken, RecordTokens
 from barnstorm_server.commands.workers import HarvesterBeat, KillWorker, PlanWorkers, ReportWorkers
 from barnstorm_server.store.errors import Forbidden, Invalid, NotFound
-from barnstorm_server.store.read_fleet import demand_of, harvester_workers, thing, things
+from barnstorm_server.store.read_fleet import demand_of, harvester_workers, room_of, thing, things
 
 from .http import Ask, answer, page, wire
 from .waiting import until
@@ -45,6 +45,7 @@ async def demand(ask: Ask) -> Response:
             "queue": name,
             "version": version * 1_000_000 + services.catalog.generation % 1_000_000,
             "parts": parts,
+            "room": await services.read(room_of, services.wakeups.pilots.asking(name)),
             "status": services.catalog.status(name),
             "config_version": queue.version,
         }

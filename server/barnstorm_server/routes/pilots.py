@@ -1,8 +1,10 @@
 """Pilots: registration, leases, heartbeats; and their lists. The hot routes."""
 
+import asyncio
 import base64
 import binascii
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 from pydantic import TypeAdapter
 from starlette.responses import Response
@@ -78,7 +80,7 @@ async def lease(ask: Ask) -> Response:
         found = await services.do(Lease(pilot, request, services.dispatch))
         return found if found.grants or found.results or found.commands else None
 
-    with services.wakeups.pilots.heard(ask.who.queues[0], pilot) as heard:
+    with _line(ask, pilot, request, wait_s) as heard:
         found = await until(ask.request, look, heard, wait_s)
     for report in request.reports:
         _forget_sample(ask, report.attempt)
@@ -110,6 +112,13 @@ async def ls(ask: Ask) -> Response:
 async def show(ask: Ask) -> Response:
     """One pilot with its node's facts and checks."""
     return answer(await ask.services.read(thing, "pilot", ask.numbered("p", "pilot")))
+
+
+def _line(ask: Ask, pilot: int, request: LeaseRequest, wait_s: float) -> AbstractContextManager[asyncio.Event]:
+    """The pilot's place in the line of those that wait; none for a call that does not wait."""
+    if wait_s <= 0:
+        return nullcontext(asyncio.Event())
+    return ask.services.wakeups.pilots.heard(ask.who.queues[0], pilot, request.free)
 
 
 def _own(ask: Ask) -> int:

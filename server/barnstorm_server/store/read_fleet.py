@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, text
 
 from barnstorm.model.base import to_wire
 from barnstorm.model.queue import lanes_of
+from barnstorm.model.shape import Shape
 
 from .catalog import CatalogQueue
 from .errors import Invalid, NotFound
@@ -201,3 +202,17 @@ def harvester_workers(
 
 
 _WORKERS_PILOT = text("SELECT id, state FROM pilots WHERE worker_id = :worker ORDER BY id DESC LIMIT 1")
+
+
+_LANE = text("SELECT w.lane FROM pilots p JOIN workers w ON w.id = p.worker_id WHERE p.id = :pilot")
+
+
+def room_of(connection: Connection, asking: dict[int, Shape]) -> list[View]:
+    """What pilots that ask for work have free, by lane: `{"lane", "free", "pilots"}`."""
+    rooms: dict[tuple[str, str], View] = {}
+    for pilot, free in asking.items():
+        lane = connection.execute(_LANE, {"pilot": pilot}).scalar() or ""
+        shape = vars(free)
+        room = rooms.setdefault((lane, json.dumps(shape)), {"lane": lane, "free": shape, "pilots": 0})
+        room["pilots"] += 1
+    return list(rooms.values())

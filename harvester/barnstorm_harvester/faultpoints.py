@@ -1,4 +1,4 @@
-"""Named points at which the harvester kills itself, for tests of what survives: BARNSTORM_FAULT=NAME[:N], the N-th time.
+"""Named points at which the harvester kills itself, for tests of what survives: BARNSTORM_FAULT=NAME[:N].
 
 before_plan, after_plan      around asking the server for a worker
 before_submit, after_submit  around the batch system's submission

@@ -103,7 +103,7 @@ class Follower:
         return "\n".join(parts)[-65_536:]
 
     def end(self, workers: Sequence[Worker], submitter: Submitter | None, grace_s: float, why: str) -> None:
-        """End workers: those never submitted at once, the others by the batch system. Asked again it asks again, but not often."""
+        """End workers: those never submitted at once, the others through the batch system, asked now and then."""
         now = time.time()
         unsubmitted = [worker for worker in workers if worker.state in UNSUBMITTED and worker.worker]
         for worker in unsubmitted:

@@ -1,4 +1,4 @@
-"""The submitters there are: what the entry-point group `barnstorm.submitters` names, and why some could not be loaded."""
+"""The submitters there are: what the entry-point group `barnstorm.submitters` names, and why some do not load."""
 
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points

@@ -28,6 +28,7 @@ from .journal import Journal
 from .roster import Roster
 from .rules.backoff import Pause, after_failure, after_success
 from .rules.scale import ScaleDecision
+from .settings import Settings
 from .store import Worker
 
 
@@ -44,9 +45,10 @@ class Target:
 class Provisioner:
     """Submits workers for one queue."""
 
-    def __init__(self, api: HarvesterApi, server_url: str, roster: Roster, journal: Journal) -> None:
+    def __init__(self, api: HarvesterApi, settings: Settings, roster: Roster, journal: Journal) -> None:
         self._api = api
-        self._server_url = server_url
+        self._server_url = settings.server
+        self._ca_file = str(settings.ca_file.absolute()) if settings.ca_file else ""
         self._roster = roster
         self._journal = journal
         self.pause = Pause()
@@ -118,6 +120,7 @@ class Provisioner:
             labels,
             self._server_url,
             token,
+            self._ca_file,
             target.config.pilot,
             kind.idle_s if isinstance(kind, WorkerSlot) else None,
         )
@@ -180,13 +183,21 @@ class Provisioner:
         self._roster.save(lost)
         return not self._roster.in_state("submitting")
 
-    def withdraw(self, queue: str, older_than_s: float) -> None:
-        """End planned workers that no decision has wanted for a while, and were never submitted. Raises as the server does."""
-        before = time.time() - older_than_s
-        unwanted = [worker for worker in self._roster.unsubmitted() if worker.planned_at < before]
-        nameless = [worker for worker in unwanted if not worker.worker]
+    def name_all(self, queue: str) -> None:
+        """Learn the ids of workers that the server may know and that have none here yet. Raises as the server does."""
+        nameless = [worker for worker in self._roster.unsubmitted() if not worker.worker]
         if nameless:
             self._plan(queue, nameless)
+            for worker in nameless:
+                worker.state = "planned"
+            self._roster.save(nameless)
+
+    def withdraw(self, queue: str, older_than_s: float) -> None:
+        """End workers that were planned, never submitted, and not wanted for a while. Raises as the server does."""
+        before = time.time() - older_than_s
+        unwanted = [worker for worker in self._roster.unsubmitted() if worker.planned_at < before]
+        if unwanted:
+            self.name_all(queue)
         for worker in unwanted:
             worker.state, worker.ended_at, worker.dirty = "cancelled", time.time(), True
             worker.message = worker.message or "not wanted any more before it was submitted"

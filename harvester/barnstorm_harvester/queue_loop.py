@@ -6,11 +6,9 @@ the server is apart from what depends on the batch system: neither waits for the
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from barnstorm.api.errors import ApiError, Unreachable
-from barnstorm.api.harvester import HarvesterApi
 from barnstorm.model.base import from_wire, to_wire
 from barnstorm.model.queue import QueueConfig, lanes_of
 from barnstorm.model.workers import ServedQueue
@@ -22,27 +20,16 @@ from .demand_watch import DemandWatch
 from .following import Follower
 from .inbox import Inbox, Mail
 from .journal import Journal
-from .plugins import NoSubmitter, Plugins
+from .plugins import NoSubmitter
 from .provisioning import Provisioner, Target
 from .reporting import Reporter
 from .roster import Roster
 from .scaling import CapacityUnknown, Scaler, current
-from .settings import Settings
-from .store import Store
+from .shared import Shared
 
 _CLEAN_EACH_S = 60.0
 _SETTLE_EACH_S = 0.5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all queues' loops have in common."""
-
-    api: HarvesterApi
-    store: Store
-    settings: Settings
-    plugins: Plugins
 
 
 class QueueLoop:
@@ -55,9 +42,9 @@ class QueueLoop:
         self._journal = Journal("queue", queue=name)
         self._roster = Roster(shared.store, name)
         self._follower = Follower(self._roster, self._journal)
-        self._provisioner = Provisioner(shared.api, shared.settings.server, self._roster, self._journal)
+        self._provisioner = Provisioner(shared.api, shared.settings, self._roster, self._journal)
         self._reporter = Reporter(shared.api, self._roster)
-        self.scaler = Scaler(self._roster, self._provisioner, self._reporter, shared.settings, self._journal)
+        self.scaler = Scaler(self._roster, self._provisioner, self._reporter, shared, self._journal)
         self._target: Target | None = None
         self._config: QueueConfig | None = None
         self._watch: DemandWatch | None = None
@@ -209,10 +196,15 @@ class QueueLoop:
         if self._target is None:
             return
         try:
+            # A worker whose plan was answered to a harvester that died then has an id there and none here.
+            self._provisioner.name_all(self.name)
             adopt(mail.strangers, self._roster, self._target.submitter, self._target.place, self._journal)
         except SubmitterBusy as busy:
             self._journal.warning("cannot look for workers that the server knows", why=busy)
             self.inbox.strangers(mail.strangers, ring=False)
+        except (ApiError, Unreachable):
+            self.inbox.strangers(mail.strangers, ring=False)
+            raise
 
     def _scale(self) -> None:
         if self._released or self._ending is not None or self._watch is None:
@@ -253,7 +245,7 @@ class QueueLoop:
         self._config = config
         shared = self._shared
         try:
-            fresh = targets.build(config, shared.plugins, shared.api.name, shared.settings.path, self.inbox.look)
+            fresh = targets.build(config, shared.plugins, shared.api.name, shared.settings.dir, self.inbox.look)
         except (NoSubmitter, InvalidOptions) as error:
             self._trouble = str(error)
             self._journal.warning("the queue's submitter cannot be used", why=error)

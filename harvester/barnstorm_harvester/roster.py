@@ -66,7 +66,7 @@ class Roster:
         return [one for one in self._workers.values() if one.ended and not one.dirty and (one.ended_at or 0.0) < before]
 
     def came(self, worker: Worker, pilot: str, now: float, demand_version: int) -> None:
-        """A worker's pilot has come. Until newer demand (or a moment) has shown what it takes it counts as on its way."""
+        """A worker's pilot has come. Until newer demand, or a moment, shows what it takes it is still on its way."""
         worker.pilot = pilot
         self._came[worker.key] = (now, demand_version)
 

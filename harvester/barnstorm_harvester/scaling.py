@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-from barnstorm.model.marks import ORDER
 from barnstorm.model.workers import Decision, Demand
 from barnstorm_plugins.submitters.base import Submitter, SubmitterBusy
 
@@ -15,7 +14,7 @@ from .reporting import Reporter
 from .roster import Roster
 from .rules.scale import ScaleDecision, decide
 from .rules.supply import Place
-from .settings import Settings
+from .shared import Shared
 
 _KEPT = 50
 _WITHDRAW_AFTER_S = 60.0
@@ -25,23 +24,28 @@ class Scaler:
     """Decides for one queue, and keeps what it decided until the server was told."""
 
     def __init__(
-        self, roster: Roster, provisioner: Provisioner, reporter: Reporter, settings: Settings, journal: Journal
+        self, roster: Roster, provisioner: Provisioner, reporter: Reporter, shared: Shared, journal: Journal
     ) -> None:
         self._roster, self._provisioner, self._reporter = roster, provisioner, reporter
-        self._settings, self._journal = settings, journal
+        self._settings, self._news, self._journal = shared.settings, shared.news, journal
         self._lock = threading.Lock()
         self._decisions: list[Decision] = []
         self._said: dict[str, tuple[int, str]] = {}
 
     def scale(self, target: Target, watch: DemandWatch, status: str, trouble: str) -> None:
-        """One decision and its workers. `trouble`: why nothing can be submitted now. Raises as the server does."""
+        """Decide once, and carry it out. Raises as the server does.
+
+        `status` is the queue's as a heartbeat told it, `trouble` why nothing can be submitted now.
+        """
         demand = watch.latest
         if demand is None:
             return
         if demand.parts and self._reporter.ask(demand.version):
             # A pilot that has come takes jobs: demand older than its coming would ask for it once more.
             demand = watch.refresh()
-        demand.status = max(demand.status, status, key=ORDER.index)
+        if demand.status != status:
+            # A mark was set, taken off or has ended: one of the two is older, and the server's word now decides.
+            demand = watch.refresh()
         now = time.time()
         decisions = decide(
             target.config,
@@ -49,7 +53,7 @@ class Scaler:
             self._roster.supply(now, self._settings.silent_after_s, demand.version),
             _place(target.submitter) if demand.parts else None,
             trouble or self._provisioner.pause.hinders(now),
-            self._settings.limits,
+            self._settings.default_limits,
         )
         self._keep(decisions)
         self._provisioner.carry_out(target, decisions)
@@ -70,6 +74,7 @@ class Scaler:
                 with self._lock:
                     self._decisions.append(Decision(one.lane, one.change, one.why, counts=one.counts))
                     del self._decisions[:-_KEPT]
+                self._news()
 
     def take(self) -> list[Decision]:
         """The decisions kept since the last call."""

@@ -17,11 +17,13 @@ from barnstorm.model.workers import Decision, HarvesterHello, HarvesterOrders
 
 from . import plugins
 from .journal import Journal
-from .queue_loop import QueueLoop, Shared
+from .queue_loop import QueueLoop
 from .settings import Settings
+from .shared import Shared
 from .store import Store
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_NEWS_EACH_S = 0.2
 
 
 class CannotStart(Exception):
@@ -33,8 +35,11 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._stop = threading.Event()
+        self._quit = threading.Event()
+        self._beat_now = threading.Event()
         self._journal = Journal("service", harvester=settings.harvester_name)
-        root = settings.path
+        root = settings.dir
         try:
             root.mkdir(parents=True, mode=0o700, exist_ok=True)
         except OSError as error:
@@ -42,17 +47,14 @@ class Service:
                 f"{root} cannot be made: {error.strerror}; set dir to a folder that you may write"
             ) from None
         self._lock = _lock(root / "harvester.lock")
-        self._token_seen = _token(settings.token_path)
-        transport = RequestsTransport(settings.server, settings.ca_file or None)
-        self._connection = Connection(transport, self._token_seen)
+        token = _token(settings.token_path)
+        transport = RequestsTransport(settings.server, str(settings.ca_file) if settings.ca_file else None)
+        self._connection = Connection(transport, token)
         self._api = HarvesterApi(self._connection, settings.harvester_name)
         self._store = Store(root / "harvester.db")
         self._plugins = plugins.load()
-        self._shared = Shared(self._api, self._store, settings, self._plugins)
+        self._shared = Shared(self._api, self._store, settings, self._plugins, self._beat_now.set)
         self._loops: dict[str, QueueLoop] = {}
-        self._stop = threading.Event()
-        self._quit = threading.Event()
-        self._beat_now = threading.Event()
         self._introduced = False
         self._lost_server = False
 
@@ -70,7 +72,7 @@ class Service:
         self._journal.info(
             "started",
             server=self._settings.server,
-            dir=self._settings.path,
+            dir=self._settings.dir,
             submitters=",".join(sorted(self._plugins.classes)),
         )
         for name in self._store.queues_with_workers():
@@ -128,7 +130,9 @@ class Service:
             except Exception:  # noqa: BLE001 - without heartbeats this harvester loses its queues: it must go on
                 self._journal.crash("a heartbeat failed")
                 every_s, pause = pause, min(pause * 2, _LONGEST_PAUSE_S)
+            # News goes at once, but never faster than this; the pause lets what belongs together go together.
             self._beat_now.wait(every_s)
+            self._quit.wait(_NEWS_EACH_S)
 
     def _once(self) -> float:
         """One heartbeat; gives how long to wait for the next."""

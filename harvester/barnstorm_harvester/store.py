@@ -4,7 +4,7 @@ A worker is written down before anything is done about it, in this order:
 
     intended    the key exists here; the server may or may not know it (asking again with the key gives the same worker)
     planned     the server knows it; the batch system certainly does not
-    submitting  it may be in the batch system: nothing is submitted for it again before the submitter was asked to `find` it
+    submitting  it may be in the batch system: before it is submitted again the submitter is asked to `find` it
     submitted → running → finished | failed | cancelled | lost
 
 `dirty` marks what the server has not yet been told. Join tokens are not kept here: planning again gives a new one.
@@ -30,7 +30,8 @@ _TABLES = """
 CREATE TABLE worker (
     key TEXT PRIMARY KEY, worker TEXT NOT NULL, queue TEXT NOT NULL, lane TEXT NOT NULL, shape TEXT NOT NULL,
     state TEXT NOT NULL, batch_id TEXT NOT NULL, why TEXT NOT NULL, node TEXT NOT NULL, message TEXT NOT NULL,
-    exit_code INTEGER, log_tail TEXT NOT NULL, planned_at REAL NOT NULL, submitted_at REAL, started_at REAL, ended_at REAL,
+    exit_code INTEGER, log_tail TEXT NOT NULL,
+    planned_at REAL NOT NULL, submitted_at REAL, started_at REAL, ended_at REAL,
     missing INTEGER NOT NULL, missing_since REAL, unknown_since REAL, kill_at REAL, dirty INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX worker_queue ON worker (queue, state);

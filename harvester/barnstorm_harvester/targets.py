@@ -12,7 +12,7 @@ from .provisioning import Target
 
 
 def build(queue: QueueConfig, plugins: Plugins, harvester: str, root: Path, wake: Callable[[], None]) -> Target:
-    """The target for a queue. Raises NoSubmitter or InvalidOptions; of another lane's `type` the queue's own is kept."""
+    """The target for a queue; its lanes all have the queue's own `type`. Raises NoSubmitter or InvalidOptions."""
     cls = plugins.get(str(queue.submitter.get("type", "")))
     options = read_options(cls.Options, queue.submitter)
     lanes = {

@@ -1,6 +1,7 @@
 """The application: the table of calls on FastAPI, each a plain handler behind the same door (who asks, policy, errors).
 
-FastAPI's own request machinery is left aside on purpose: it bounded a prototype's throughput, and one kind of handler for
+FastAPI's own request machinery is left aside on purpose: it bounded a prototype's throughput, and one kind of handler
+for
 hot and cold routes is easier to read than two. OpenAPI is made from the same table (`openapi.py`).
 """
 
@@ -38,7 +39,14 @@ def build(settings: Settings) -> FastAPI:
         yield
         services.stop()
 
-    app = FastAPI(title="Barnstorm", lifespan=lifespan, openapi_url="/openapi.json", docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title="Barnstorm",
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
     app.state.services = services
     app.state.stopping = services.wakeups.stop  # called when the server is asked to stop, before it closes connections
     app.router.routes.extend(Route(call.path, _door(call, services), methods=[call.method]) for call in CALLS)

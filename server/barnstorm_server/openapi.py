@@ -42,7 +42,7 @@ def _operation(call: Call, path: str, schemas: dict[str, Any]) -> dict[str, Any]
     operation: dict[str, Any] = {
         "summary": told.split("\n")[0],
         "description": told,
-        "operationId": f"{call.group}_{call.handler.__module__.rsplit('.', 1)[-1]}_{call.handler.__name__}_{call.method.lower()}",
+        "operationId": f"{call.handler.__module__.rsplit('.', 1)[-1]}_{call.handler.__name__}_{call.method.lower()}",
         "tags": [call.group],
         "parameters": [
             *(

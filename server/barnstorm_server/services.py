@@ -20,9 +20,10 @@ from barnstorm_server.agents.tasks import slices
 from barnstorm_server.agents.watchdog import Watchdog
 from barnstorm_server.auth.bootstrap import ensure_tokens
 from barnstorm_server.auth.keys import KeyRing
-from barnstorm_server.auth.tokens import TokenAuthority
+from barnstorm_server.auth.tokens import Issued, TokenAuthority
 from barnstorm_server.commands.lease import Dispatch
 from barnstorm_server.commands.release import ReleaseDue
+from barnstorm_server.commands.tokens import NewToken, RecordTokens
 from barnstorm_server.files.blobs import BlobFiles
 from barnstorm_server.files.logs import LogFiles
 from barnstorm_server.rules.leases import clock
@@ -82,7 +83,7 @@ class Services:
         self._loop = asyncio.get_running_loop()
         self.writer.start()
         self.refresh()
-        ensure_tokens(self.authority, Path(self.settings.data_dir))
+        ensure_tokens(self.authority, Path(self.settings.data_dir), record=self._record_token)
         for agent in self.agents.values():
             agent.start()
         self.agents["brokerage"].wake()
@@ -145,6 +146,9 @@ class Services:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self.wakeups.committed, what)
+
+    def _record_token(self, kind: str, subject: str, issued: Issued) -> None:
+        self.writer.do(RecordTokens("barnstorm-server", [NewToken(issued.jti, kind, subject, issued.expires_at)]))
 
     def _broker(self) -> None:
         with self.store.engine.connect() as connection:

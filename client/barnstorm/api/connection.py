@@ -1,10 +1,13 @@
-"""One server as a client sees it: token, JSON, errors as exceptions, and patience with a server that is away or busy."""
+"""One server as a client sees it: token, JSON, errors as exceptions, and patience with a server that is away or
+busy.
+"""
 
 import hashlib
 import json
 import random
 import time
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Optional
 from urllib.parse import quote, urlencode
 
 from .errors import Busy, Unreachable, from_answer
@@ -28,7 +31,7 @@ class Connection:
         method: str,
         path: str,
         body: Any = None,
-        query: Optional[Dict[str, Any]] = None,
+        query: Optional[dict[str, Any]] = None,
         timeout_s: float = 30.0,
     ) -> Any:
         """A JSON request and its JSON answer (None for an empty one). Raises ApiError or Unreachable."""
@@ -41,13 +44,15 @@ class Connection:
         self,
         method: str,
         path: str,
-        headers: Optional[Dict[str, str]] = None,
+        headers: Optional[dict[str, str]] = None,
         body: Body = None,
-        query: Optional[Dict[str, Any]] = None,
+        query: Optional[dict[str, Any]] = None,
         timeout_s: float = 30.0,
         patience_s: Optional[float] = None,
     ) -> Answer:
-        """A request with any body; raises ApiError for statuses from 400 on, Unreachable when nothing answers in time."""
+        """A request with any body; raises ApiError for statuses from 400 on, Unreachable when nothing answers in
+        time.
+        """
         headers = {**self._headers(), **(headers or {})}
         until = time.monotonic() + (self.patience_s if patience_s is None else patience_s)
         pause = 0.05
@@ -69,7 +74,7 @@ class Connection:
             if body is not None and not isinstance(body, bytes):
                 body.seek(0)
 
-    def stream(self, path: str, query: Optional[Dict[str, Any]] = None, timeout_s: float = 60.0) -> StreamedAnswer:
+    def stream(self, path: str, query: Optional[dict[str, Any]] = None, timeout_s: float = 60.0) -> StreamedAnswer:
         """A GET whose bytes come in pieces; raises as `send` does."""
         answer = self.transport.stream(path + _query(query), self._headers(), timeout_s)
         if answer.status >= 400:
@@ -77,7 +82,7 @@ class Connection:
             raise error if error else Unreachable(f"HTTP status {answer.status}")
         return answer
 
-    def upload(self, file: BinaryIO, attempt: str = "") -> Tuple[str, int]:
+    def upload(self, file: BinaryIO, attempt: str = "") -> tuple[str, int]:
         """Store a file's bytes as a blob, unless it is there already; returns its sha256 and size."""
         digest, size = digest_of(file)
         query = {"attempt": attempt or None}
@@ -93,11 +98,11 @@ class Connection:
         self.send("PUT", path, headers, b"" if size == 0 else file, query, timeout_s=60 + size / 1e6)
         return digest, size
 
-    def download(self, path: str, query: Optional[Dict[str, Any]] = None) -> Iterator[bytes]:
+    def download(self, path: str, query: Optional[dict[str, Any]] = None) -> Iterator[bytes]:
         """The bytes of a blob or output, in pieces."""
         yield from self.stream(path, query).pieces
 
-    def _headers(self) -> Dict[str, str]:
+    def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
@@ -106,7 +111,7 @@ def quoted(part: str) -> str:
     return quote(part, safe="/")
 
 
-def digest_of(file: BinaryIO) -> Tuple[str, int]:
+def digest_of(file: BinaryIO) -> tuple[str, int]:
     """sha256 (hex) and size of a file, read from where it stands to its end."""
     digest, size = hashlib.sha256(), 0
     for piece in iter(lambda: file.read(1024 * 1024), b""):
@@ -115,7 +120,7 @@ def digest_of(file: BinaryIO) -> Tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _query(query: Optional[Dict[str, Any]]) -> str:
+def _query(query: Optional[dict[str, Any]]) -> str:
     pairs = [(key, value) for key, value in (query or {}).items() if value is not None]
     return "?" + urlencode(pairs, doseq=True) if pairs else ""
 

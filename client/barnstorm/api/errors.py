@@ -1,19 +1,20 @@
 """What can go wrong between a client and the server, as exceptions that carry the server's own words."""
 
-from typing import Any, Dict, List, Optional
+import contextlib
+from typing import Any, Optional
 
 
 class ApiError(Exception):
     """The server refused a request. `field`, `value`, `allowed` and `ids` are as on the wire."""
 
-    def __init__(self, status: int, error: Dict[str, Any]) -> None:
+    def __init__(self, status: int, error: dict[str, Any]) -> None:
         self.status = status
         self.code: str = error.get("code", "error")
         self.message: str = error.get("message", f"HTTP status {status}")
         self.field: Optional[str] = error.get("field")
         self.value: Any = error.get("value")
         self.allowed: Any = error.get("allowed")
-        self.ids: List[str] = error.get("ids") or []
+        self.ids: list[str] = error.get("ids") or []
         super().__init__(self.message if not self.field else f"{self.field}: {self.message}")
 
 
@@ -51,8 +52,6 @@ def from_answer(status: int, body: Any, retry_after: Optional[str] = None) -> Ex
             return Unreachable(f"HTTP status {status} from something that is no Barnstorm server")
     error = _BY_STATUS.get(status, ApiError)(status, body["error"])
     if isinstance(error, Busy) and retry_after:
-        try:
+        with contextlib.suppress(ValueError):
             error.retry_after_s = float(retry_after)
-        except ValueError:
-            pass
     return error

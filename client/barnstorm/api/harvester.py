@@ -1,6 +1,6 @@
 """What a harvester asks of the server."""
 
-from typing import Any, Dict, List
+from typing import Any
 
 from ..model.base import from_wire, to_wire
 from ..model.workers import (
@@ -31,19 +31,19 @@ class HarvesterApi:
         path = f"/v1/queues/{quoted(queue)}/demand"
         return from_wire(Demand, self.connection.json("GET", path, query=query, timeout_s=wait_s + 30))
 
-    def plan(self, queue: str, planned: WorkersPlanned) -> List[PlannedWorker]:
+    def plan(self, queue: str, planned: WorkersPlanned) -> list[PlannedWorker]:
         """Make workers known before they are submitted; a plan with a key used before gives the same worker."""
         answer = self.connection.json("POST", f"/v1/queues/{quoted(queue)}/workers", to_wire(planned))
         return [from_wire(PlannedWorker, one) for one in answer["workers"]]
 
-    def report(self, workers: List[WorkerReport]) -> List[Dict[str, Any]]:
+    def report(self, workers: list[WorkerReport]) -> list[dict[str, Any]]:
         """Tell workers' states; a word for each comes back."""
         answer = self.connection.json("POST", self._path("workers"), to_wire(WorkerReports(workers)))
         return list(answer["results"])
 
-    def workers(self) -> List[Dict[str, Any]]:
+    def workers(self) -> list[dict[str, Any]]:
         """The live workers that the server knows as this harvester's."""
-        found: List[Dict[str, Any]] = []
+        found: list[dict[str, Any]] = []
         cursor = None
         while True:
             page = self.connection.json(

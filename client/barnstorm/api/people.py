@@ -1,14 +1,17 @@
-"""What users, operators and their tools ask of the server. Views are JSON objects as `docs/architecture/protocol.md` says."""
+"""What users, operators and their tools ask of the server. Views are JSON objects as
+`docs/architecture/protocol.md` says.
+"""
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Optional
 
 from ..model.base import to_wire
 from ..model.task import TaskSpec
 from .connection import Connection, quoted
 
-View = Dict[str, Any]
+View = dict[str, Any]
 
 
 @dataclass
@@ -37,7 +40,7 @@ class PeopleApi:
         """Submit a task; with the same `key` a repeat gives the first one's view."""
         return self.submit_document(to_wire(spec), key)
 
-    def submit_document(self, spec: Dict[str, Any], key: Optional[str] = None) -> View:
+    def submit_document(self, spec: dict[str, Any], key: Optional[str] = None) -> View:
         """Submit a task given as a JSON document; the server says what is wrong with it."""
         return self._post("/v1/tasks", {"key": key or new_key(), "spec": spec}, timeout_s=120)
 
@@ -59,7 +62,7 @@ class PeopleApi:
         """Why a job, task or queue is as it is; `noun` is "jobs", "tasks" or "queues"."""
         return self._get(f"/v1/{noun}/{quoted(name)}/explain")
 
-    def kill(self, ids: List[str], reason: str = "") -> View:
+    def kill(self, ids: list[str], reason: str = "") -> View:
         return self._post("/v1/kill", {"ids": ids, "reason": reason})
 
     def retry(self, task: int, jobs: Optional[str] = None, key: Optional[str] = None) -> View:
@@ -98,12 +101,12 @@ class PeopleApi:
     def queue(self, name: str) -> View:
         return self._get(f"/v1/queues/{quoted(name)}")
 
-    def apply_queue(self, config: Dict[str, Any]) -> View:
+    def apply_queue(self, config: dict[str, Any]) -> View:
         """Store a queue's description (with `extends` already resolved)."""
-        return self.connection.json("PUT", f"/v1/queues/{quoted(str(config.get('name', '')))}", config)
+        return dict(self.connection.json("PUT", f"/v1/queues/{quoted(str(config.get('name', '')))}", config))
 
-    def decisions(self, queue: str) -> List[View]:
-        return self._get(f"/v1/queues/{quoted(queue)}/decisions")["items"]
+    def decisions(self, queue: str) -> list[View]:
+        return list(self._get(f"/v1/queues/{quoted(queue)}/decisions")["items"])
 
     def mark(self, queue: str, status: str, why: str = "", until: Optional[float] = None) -> View:
         body = {"key": new_key(), "status": status, "why": why, "until": until}
@@ -129,19 +132,18 @@ class PeopleApi:
     def revoke_token(self, jti: str) -> None:
         self.connection.json("DELETE", f"/v1/tokens/{quoted(jti)}")
 
-    def _get(self, path: str, query: Optional[Dict[str, Any]] = None, timeout_s: float = 30.0) -> Any:
-        return self.connection.json("GET", path, query=query, timeout_s=timeout_s)
+    def _get(self, path: str, query: Optional[dict[str, Any]] = None, timeout_s: float = 30.0) -> View:
+        return dict(self.connection.json("GET", path, query=query, timeout_s=timeout_s))
 
-    def _post(self, path: str, body: Any, timeout_s: float = 30.0) -> Any:
-        return self.connection.json("POST", path, body, timeout_s=timeout_s)
+    def _post(self, path: str, body: Any, timeout_s: float = 30.0) -> View:
+        return dict(self.connection.json("POST", path, body, timeout_s=timeout_s))
 
-    def _pages(self, path: str, filters: Dict[str, Any]) -> Iterator[View]:
+    def _pages(self, path: str, filters: dict[str, Any]) -> Iterator[View]:
         left = filters.pop("limit", None)
         cursor = None
         while left is None or left > 0:
             page = self._get(path, {**filters, "cursor": cursor, "limit": min(1000, left or 1000)})
-            for item in page["items"][:left]:
-                yield item
+            yield from page["items"][:left]
             cursor = page["next"]
             if cursor is None:
                 return

@@ -1,6 +1,7 @@
 """What a pilot asks of the server."""
 
-from typing import Any, Dict, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, Optional
 
 from ..model.base import from_wire, to_wire
 from ..model.ids import AttemptId
@@ -46,7 +47,7 @@ class PilotApi:
             raise
         return int(_json(answer.body)["offset"])
 
-    def outputs(self, task: int, attempt: str, name: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+    def outputs(self, task: int, attempt: str, name: Optional[str] = None) -> Iterator[dict[str, Any]]:
         """The outputs of a task that `attempt` lists among its inputs: {"job", "index", "name", "blob", "size"}."""
         cursor = None
         while True:

@@ -1,7 +1,8 @@
 """The transport of SDK, CLI and harvester: `requests`, with its pools, proxies and certificate stores."""
 
 import threading
-from typing import Dict, Iterator, Optional
+from collections.abc import Iterator
+from typing import Optional
 
 import requests
 
@@ -12,7 +13,9 @@ CONNECT_S = 10.0
 
 
 class RequestsTransport(Transport):
-    """One `requests.Session` per thread. The environment's proxies count; its certificate bundles do not when `ca_file` is given."""
+    """One `requests.Session` per thread. The environment's proxies count; its certificate bundles do not when
+    `ca_file` is given.
+    """
 
     def __init__(self, url: str, ca_file: Optional[str] = None) -> None:
         self._url = url.rstrip("/")
@@ -26,7 +29,7 @@ class RequestsTransport(Transport):
         return session
 
     def _ask(
-        self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float, stream: bool
+        self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float, stream: bool
     ) -> requests.Response:
         verify = {"verify": self._ca_file} if self._ca_file else {}
         try:
@@ -43,11 +46,11 @@ class RequestsTransport(Transport):
         except requests.RequestException as error:
             raise Unreachable(f"no answer from {self._url}: {_short(error)}") from error
 
-    def send(self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float) -> Answer:
+    def send(self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float) -> Answer:
         response = self._ask(method, path, headers, body, timeout_s, stream=False)
         return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
 
-    def stream(self, path: str, headers: Dict[str, str], timeout_s: float) -> StreamedAnswer:
+    def stream(self, path: str, headers: dict[str, str], timeout_s: float) -> StreamedAnswer:
         response = self._ask("GET", path, headers, None, timeout_s, stream=True)
         headers_in = {key.lower(): value for key, value in response.headers.items()}
         return StreamedAnswer(response.status_code, headers_in, self._pieces(response))

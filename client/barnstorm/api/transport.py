@@ -6,8 +6,9 @@
 import http.client
 import ssl
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Optional, Union
+from typing import Any, Optional, Union
 from urllib.parse import urlsplit
 
 from .errors import Unreachable
@@ -27,11 +28,11 @@ class Answer:
 class Transport:
     """Sends one request at a time for each thread; keeps connections alive; raises Unreachable, never retries."""
 
-    def send(self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float) -> Answer:
+    def send(self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float) -> Answer:
         """One request with the whole answer. `path` includes the query; `body` is bytes or a file open for reading."""
         raise NotImplementedError
 
-    def stream(self, path: str, headers: Dict[str, str], timeout_s: float) -> "StreamedAnswer":
+    def stream(self, path: str, headers: dict[str, str], timeout_s: float) -> "StreamedAnswer":
         """A GET whose body is read piece by piece."""
         raise NotImplementedError
 
@@ -74,7 +75,7 @@ class StdlibTransport(Transport):
             connection.sock.settimeout(timeout_s)
         return connection
 
-    def send(self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float) -> Answer:
+    def send(self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float) -> Answer:
         fresh = getattr(self._local, "connection", None) is None
         try:
             response = self._request(method, path, headers, body, timeout_s)
@@ -93,19 +94,19 @@ class StdlibTransport(Transport):
             self.close()
             raise Unreachable(str(error) or type(error).__name__) from error
 
-    def _again(self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float) -> Any:
+    def _again(self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float) -> Any:
         try:
             return self._request(method, path, headers, body, timeout_s)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Unreachable(str(error) or type(error).__name__) from error
 
-    def _request(self, method: str, path: str, headers: Dict[str, str], body: Body, timeout_s: float) -> Any:
+    def _request(self, method: str, path: str, headers: dict[str, str], body: Body, timeout_s: float) -> Any:
         connection = self._connection(timeout_s)
         connection.request(method, self._prefix + path, body=body, headers=headers)
         return connection.getresponse()
 
-    def stream(self, path: str, headers: Dict[str, str], timeout_s: float) -> StreamedAnswer:
+    def stream(self, path: str, headers: dict[str, str], timeout_s: float) -> StreamedAnswer:
         try:
             response = self._request("GET", path, headers, None, timeout_s)
         except (OSError, http.client.HTTPException) as error:
@@ -133,5 +134,5 @@ class StdlibTransport(Transport):
             self._local.connection = None
 
 
-def _lower(items: Any) -> Dict[str, str]:
+def _lower(items: Any) -> dict[str, str]:
     return {key.lower(): value for key, value in items}

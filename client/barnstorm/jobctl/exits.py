@@ -64,7 +64,7 @@ def _of_client(error: BaseException) -> Optional[Failure]:
     from ..model.task import InvalidSpec
 
     if isinstance(error, InvalidSpec):
-        return Failure([f"error: {error}", *_allowed(error.allowed)], USAGE)
+        return Failure([f"error: {error}", *_allowed(error.allowed, str(error))], USAGE)
     if isinstance(error, ApiError):
         return _of_api(error)
     if isinstance(error, Unreachable):
@@ -82,17 +82,20 @@ def _of_api(error: Any) -> Failure:
     lines = [f"error: {error}"]
     if isinstance(error, Denied):
         hint = ["log in again: jobctl login"] if error.status == 401 else []
-        return Failure([*lines, *_allowed(error.allowed), *hint], DENIED)
+        return Failure([*lines, *_allowed(error.allowed, str(error)), *hint], DENIED)
     if isinstance(error, NotFound):
         return Failure(lines, NOT_FOUND)
     if isinstance(error, Busy) or error.status >= 500:
         return Failure(lines, UNREACHABLE)
-    return Failure([*lines, *_allowed(error.allowed)], USAGE)
+    return Failure([*lines, *_allowed(error.allowed, str(error))], USAGE)
 
 
-def _allowed(allowed: Any) -> list[str]:
+def _allowed(allowed: Any, said: str) -> list[str]:
+    """What is allowed, unless the message has said all of it."""
     if allowed is None or allowed == "" or allowed == []:
         return []
     if isinstance(allowed, (list, tuple)):
-        return ["allowed: " + ", ".join(str(one) for one in allowed)]
-    return ["allowed: " + (allowed if isinstance(allowed, str) else json.dumps(allowed))]
+        words = [str(one) for one in allowed]
+        return [] if all(word in said for word in words) else ["allowed: " + ", ".join(words)]
+    text = allowed if isinstance(allowed, str) else json.dumps(allowed)
+    return [] if text in said else [f"allowed: {text}"]

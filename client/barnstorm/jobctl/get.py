@@ -54,19 +54,17 @@ def command(ids: tuple[str, ...], folder: Path, names: tuple[str, ...], only_lis
 
 
 def _fetch(api: Any, found: Iterator[tuple[View, str]], folder: Path, ids: tuple[str, ...]) -> int:
-    from .fetch import Fetcher
+    from .fetch import fetch_all
     from .words import plural, size
 
-    with Fetcher(api, folder) as fetcher:
-        for output, place in found:
-            fetcher.add(output, place)
-    if not fetcher.count and not fetcher.kept and not fetcher.failures:
+    done = fetch_all(api, found, folder)
+    if not done.count and not done.kept and not done.failures:
         raise exits.Stop(f"{', '.join(ids)}: no finished job has outputs" + _why_none(api, ids), exits.NOT_FOUND)
-    kept = f", {fetcher.kept:,} already there" if fetcher.kept else ""
-    click.echo(f"{plural(fetcher.count, 'file')}, {size(fetcher.octets)}, in {folder}{kept}", err=True)
-    for line in fetcher.failures:
+    kept = f", {done.kept:,} already there" if done.kept else ""
+    click.echo(f"{plural(done.count, 'file')}, {size(done.octets)}, in {folder}{kept}", err=True)
+    for line in done.failures:
         click.echo(f"error: {line}", err=True)
-    return exits.FAILED if fetcher.failures else exits.OK
+    return exits.FAILED if done.failures else exits.OK
 
 
 def _outputs(api: Any, wanted: list[tuple[int, Optional[int]]], names: tuple[str, ...]) -> Iterator[tuple[View, str]]:

@@ -30,17 +30,15 @@ def lines(found: View) -> list[str]:
 def _head(found: View) -> list[str]:
     word = str(found.get("word") or found.get("state") or "")
     head = str(found.get("head") or "")
-    if head.lower().startswith(word.lower()):
-        head = head[len(word) :].lstrip(" :")
+    rest = head[len(word) :] if head.lower().startswith(word.lower()) else f": {head}"
     first = f"{bold(str(found['id']))}  {printable(str(found.get('title') or ''))}".rstrip()
     mark = styled(word.upper(), word)
-    sign = "" if head.startswith(("after", "for")) or not head[:1].isalpha() else ":"
-    return [first, *_wrapped(f"{mark}{sign} {head}".rstrip(" "), "", len(mark) - len(word))]
+    return [first, *_wrapped(mark + printable(rest), "", len(mark) - len(word))]
 
 
 def _needs(found: View) -> list[str]:
     needs = found.get("needs")
-    if not needs:
+    if not needs or any(fact.get("label") == "Needs" for fact in found.get("facts") or []):
         return []
     text = needs if isinstance(needs, str) else needs_text(needs)
     return labelled([("Needs", text)])

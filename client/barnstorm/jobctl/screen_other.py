@@ -1,5 +1,6 @@
 """The screen of a worker, pilot, harvester or token: what the server says of it, field by field."""
 
+import time
 from typing import Any
 
 from .layout import bold, styled
@@ -36,7 +37,7 @@ def _pairs(key: str, value: Any) -> list[tuple[str, str]]:
     label = key.replace("_", " ")
     if key.endswith("_at") and isinstance(value, (int, float)):
         when = clock(value)
-        return [(label[:-3], f"{when}, {ago(value)} ago" if ago(value) != "0.0 s" else when)]
+        return [(label[:-3], when if value > time.time() else f"{when}, {ago(value)} ago")]
     if key in ("shape", "needs"):
         return [(label, needs_text(value))]
     if isinstance(value, dict):

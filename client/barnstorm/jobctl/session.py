@@ -24,6 +24,9 @@ class CommandConnection(Connection):
         except ValueError as error:
             raise ContextError(str(error)) from error
         self.context = context
+        command = click.get_current_context(silent=True)
+        if command is not None:
+            command.call_on_close(self.transport.close)
 
     def send(self, *args: Any, **kwargs: Any) -> Answer:
         until = time.monotonic() + BUSY_PATIENCE_S

@@ -56,6 +56,7 @@ def ls(
       jobctl ls --user me --state running
       jobctl ls -l campaign=DM-43178 -o ids
       jobctl ls -w
+      jobctl task ls --name drp-w48
     """
     from .filters import matching, states_of, user_of
     from .session import people

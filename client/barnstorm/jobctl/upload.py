@@ -1,7 +1,6 @@
 """Upload of a task's input files: each file once, by its content, a few at a time, with progress on a terminal."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
@@ -9,11 +8,11 @@ from typing import Any, BinaryIO, Callable
 import click
 
 from ..api.connection import Connection
+from .parallel import threads
 from .words import plural, size
 
 MAX_FILE = 2 * 1024**3
 SHOW_FROM = 8 * 1024**2
-AT_ONCE = 4
 
 
 class _Counted:
@@ -63,7 +62,7 @@ def _send(connection: Connection, paths: list[Path], told: Callable[[int], None]
 
     if len(paths) == 1:
         return {paths[0]: one(paths[0])}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with threads(connection) as pool:
         return dict(zip(paths, pool.map(one, paths)))
 
 

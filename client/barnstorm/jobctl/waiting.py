@@ -7,22 +7,18 @@ from typing import Any, Optional
 
 import click
 
-from ..api.errors import Busy, Unreachable
 from ..api.people import PeopleApi
-from ..model.states import JOB, TASK
+from ..sdk.waiting import Waiter, has_ended, went_well
 from . import exits
 from .words import by_word, counted, ended, task_word
 
 View = dict[str, Any]
-POLL_S = 20.0
-REFRESH_S = 0.25
-RETRY_S = 2.0
 
 
 def wait_for(api: PeopleApi, ids: list[str], timeout_s: Optional[float] = None) -> int:
     """Wait until all have ended, say how, and give the exit code: 0, 1 (one did not end well) or 6 (time is over)."""
     until = None if timeout_s is None else time.monotonic() + timeout_s
-    waiter = Waiter(api, ids)
+    waiter = Waiter(api, ids, lambda: click.echo("the server does not answer; trying on", err=True))
     with _screen() as screen:
         while waiter.refresh():
             screen.show(waiter)
@@ -30,77 +26,6 @@ def wait_for(api: PeopleApi, ids: list[str], timeout_s: Optional[float] = None) 
                 break
         screen.show(waiter)
     return _verdict(waiter, timeout_s)
-
-
-class Waiter:
-    """The latest views of what is waited for, and the place in the stream of events."""
-
-    def __init__(self, api: PeopleApi, ids: list[str]) -> None:
-        self.api = api
-        self.views: dict[str, Optional[View]] = dict.fromkeys(ids)
-        self.tasks = {int(one.partition(".")[0]) for one in ids}
-        self.after = int(api.events(after=-1, wait_s=0)["next"])
-        self.away = False
-        self.limit: Optional[float] = None
-
-    @property
-    def live(self) -> list[str]:
-        return [one for one, view in self.views.items() if view is None or not has_ended(one, view)]
-
-    def refresh(self) -> bool:
-        """Look at those that have not ended; whether any is left. A first look raises, later ones are patient."""
-        for one in self.live:
-            try:
-                self.views[one] = self.api.job(one) if "." in one else self.api.task(int(one))
-                self.away = False
-            except (Unreachable, Busy):
-                if self.views[one] is None:
-                    raise
-                self._say_away()
-                return True
-        return bool(self.live)
-
-    def sleep(self, until: Optional[float]) -> bool:
-        """Wait for an event of one of the tasks, or a while; False when the time is over."""
-        begun = time.monotonic()
-        while True:
-            left = POLL_S if until is None else min(POLL_S, until - time.monotonic())
-            if left <= 0:
-                return until is None or time.monotonic() < until
-            if self._hears(left) or time.monotonic() - begun > POLL_S:
-                break
-        pause = REFRESH_S - (time.monotonic() - begun)
-        if pause > 0 and len(self.views) > 0 and self._many():
-            time.sleep(pause)
-        return True
-
-    def _hears(self, wait_s: float) -> bool:
-        only = next(iter(self.tasks)) if len(self.tasks) == 1 else None
-        try:
-            page = self.api.events(self.after, only, wait_s)
-        except (Unreachable, Busy):
-            self._say_away()
-            time.sleep(min(RETRY_S, wait_s))
-            return True
-        self.after = int(page["next"])
-        return any(event.get("task") in self.tasks for event in page["items"])
-
-    def _many(self) -> bool:
-        """Whether so many jobs are followed that each event should not cost a look."""
-        return sum(int((view or {}).get("jobs", 1)) for view in self.views.values()) > 1
-
-    def _say_away(self) -> None:
-        if not self.away:
-            click.echo("the server does not answer; trying on", err=True)
-        self.away = True
-
-
-def has_ended(one: str, view: View) -> bool:
-    return str(view["state"]) in (JOB.terminal if "." in one else TASK.terminal)
-
-
-def went_well(view: View) -> bool:
-    return str(view["state"]) == "finished"
 
 
 def sentence(one: str, view: View) -> str:

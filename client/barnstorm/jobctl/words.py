@@ -105,7 +105,7 @@ def ago(at: Optional[float], now: Optional[float] = None) -> str:
     if at is None:
         return ""
     age = (time.time() if now is None else now) - at
-    return duration(int(age) if age >= 1 else 0) if age < 10 else duration(age)
+    return f"{max(0, int(age))} s" if age < 120 else duration(age)
 
 
 def clock(at: Optional[float], now: Optional[float] = None) -> str:

@@ -6,7 +6,7 @@ client, which trust the server's answers and must live with a newer server, read
 
 import dataclasses
 import typing
-from typing import Any, Dict, Optional, Type, TypeVar
+from typing import Any, Optional, TypeVar
 
 T = TypeVar("T", bound="Spec")
 
@@ -15,7 +15,7 @@ T = TypeVar("T", bound="Spec")
 class Spec:
     """Base of all messages and documents; pydantic refuses fields it does not know (it would drop them silently)."""
 
-    __pydantic_config__: typing.ClassVar[Dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: typing.ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
 def field(
@@ -32,7 +32,7 @@ def field(
 ) -> Any:
     """A dataclass field with its constraints (`ge`, `le`, …), its unit and its description, as pydantic reads them."""
     constraints = {"ge": ge, "le": le, "max_length": max_length, "pattern": pattern, "alias": alias, "description": doc}
-    metadata: Dict[str, Any] = {key: value for key, value in constraints.items() if value is not None}
+    metadata: dict[str, Any] = {key: value for key, value in constraints.items() if value is not None}
     if unit is not None:
         metadata["json_schema_extra"] = {"unit": unit}
     if factory is not dataclasses.MISSING:
@@ -41,7 +41,9 @@ def field(
 
 
 def to_wire(value: Any) -> Any:
-    """The JSON form of a value: dataclasses become objects without their default-valued fields, so messages stay short."""
+    """The JSON form of a value: dataclasses become objects without their default-valued fields, so messages stay
+    short.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         wire = {}
         for f in dataclasses.fields(value):
@@ -59,8 +61,9 @@ def to_wire(value: Any) -> Any:
     return value
 
 
-def from_wire(cls: Type[T], data: Dict[str, Any]) -> T:
-    """Build `cls` from a trusted answer; fields this version does not know are left out, so old clients outlive servers.
+def from_wire(cls: type[T], data: dict[str, Any]) -> T:
+    """Build `cls` from a trusted answer; fields this version does not know are left out, so old clients outlive
+    servers.
 
     Raises TypeError when a required field is missing.
     """
@@ -71,10 +74,10 @@ def from_wire(cls: Type[T], data: Dict[str, Any]) -> T:
     return cls(**kwargs)
 
 
-_HINTS: Dict[type, Dict[str, Any]] = {}
+_HINTS: dict[type, dict[str, Any]] = {}
 
 
-def _hints(cls: type) -> Dict[str, Any]:
+def _hints(cls: type) -> dict[str, Any]:
     if cls not in _HINTS:
         types = typing.get_type_hints(cls)
         _HINTS[cls] = {f.name: (f.metadata.get("alias", f.name), types[f.name]) for f in dataclasses.fields(cls)}
@@ -92,12 +95,14 @@ def _read(hint: Any, value: Any) -> Any:
     if origin is dict:
         return {key: _read(args[1], item) for key, item in value.items()}
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return from_wire(hint, value)
+        return from_wire(hint, value)  # type: ignore[type-var]
     return value
 
 
 def _variant(choices: Any, value: Any) -> Any:
-    """Of a union's classes the one whose `kind` the value names; of others the one dataclass, if the value is an object."""
+    """Of a union's classes the one whose `kind` the value names; of others the one dataclass, if the value is an
+    object.
+    """
     classes = [choice for choice in choices if dataclasses.is_dataclass(choice)]
     if not isinstance(value, dict) or not classes:
         others = [choice for choice in choices if choice is not type(None) and not dataclasses.is_dataclass(choice)]

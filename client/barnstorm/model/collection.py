@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional, Union
+from typing import Any, Literal, Optional, Union
 
 from .base import Spec, field
 from .ids import spans
@@ -22,8 +22,8 @@ class Numbers(Spec):
 class Rows(Spec):
     """A parameter list: one job a row, each column a placeholder."""
 
-    columns: List[str]
-    rows: List[List[Union[str, int, float, bool]]]
+    columns: list[str]
+    rows: list[list[Union[str, int, float, bool]]]
     kind: Literal["rows"] = "rows"
 
 
@@ -40,7 +40,7 @@ class Seeds(Spec):
 class Files(Spec):
     """One job a file: `{file}` is the name under which that input lies in the work directory."""
 
-    files: List["FileIn"]
+    files: list["FileIn"]
     kind: Literal["files"] = "files"
 
 
@@ -73,14 +73,14 @@ def length(collection: Optional[Collection]) -> int:
     return len(collection.files)
 
 
-def names(collection: Optional[Collection]) -> List[str]:
+def names(collection: Optional[Collection]) -> list[str]:
     """The placeholders that a collection gives."""
     if isinstance(collection, Rows):
         return list(collection.columns)
     return {Numbers: ["i"], Seeds: ["seed"], Files: ["file"], type(None): []}[type(collection)]
 
 
-def values(collection: Optional[Collection], index: int) -> Dict[str, Any]:
+def values(collection: Optional[Collection], index: int) -> dict[str, Any]:
     """Content `index` of a collection, as values of its placeholders. Raises IndexError outside 0..length-1."""
     if index < 0 or index >= length(collection):
         raise IndexError(index)

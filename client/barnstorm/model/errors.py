@@ -1,7 +1,7 @@
 """The one shape of errors on the wire: {"error": {"code", "message", "field", "value", "allowed", "ids"}}."""
 
 from dataclasses import dataclass
-from typing import Any, List, Optional
+from typing import Any, Optional
 
 from . import base
 
@@ -17,4 +17,4 @@ class WireError(base.Spec):
     field: Optional[str] = base.field(None, doc="the path of the field at fault")
     value: Any = None
     allowed: Any = None
-    ids: List[str] = base.field(factory=list)
+    ids: list[str] = base.field(factory=list)

@@ -1,7 +1,7 @@
 """Why an attempt ended badly: one table of codes with meaning, blame and remedy, for code and docs alike."""
 
 from dataclasses import dataclass
-from typing import Dict, Literal
+from typing import Literal
 
 Blame = Literal["user", "site", "system"]
 
@@ -67,4 +67,4 @@ _TABLE = [
     Fault("upstream", "user", "a task it waits for did not end well", "mend that task, then jobctl retry"),
 ]
 
-FAULTS: Dict[str, Fault] = {fault.code: fault for fault in _TABLE}
+FAULTS: dict[str, Fault] = {fault.code: fault for fault in _TABLE}

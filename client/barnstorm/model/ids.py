@@ -1,7 +1,8 @@
 """Typeable ids: task `48213`, job `48213.7`, attempt `48213.7/2`, worker `w88123`, pilot `p90012`."""
 
 import re
-from typing import Iterable, List, NamedTuple, Optional, Tuple
+from collections.abc import Iterable
+from typing import NamedTuple, Optional
 
 
 class InvalidId(ValueError):
@@ -16,7 +17,7 @@ class JobId(NamedTuple):
     """A job: its task and its index in that task, from 0."""
 
     task: int
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own `index` is not missed
 
     def __str__(self) -> str:
         return f"{self.task}.{self.index}"
@@ -26,7 +27,7 @@ class AttemptId(NamedTuple):
     """One try of a job; `number` counts from 1 and is never used twice."""
 
     task: int
-    index: int
+    index: int  # type: ignore[assignment]
     number: int
 
     def __str__(self) -> str:
@@ -73,7 +74,7 @@ def parse_prefixed(prefix: str, text: str) -> int:
     return int(found[2])
 
 
-def parse_task_or_job(text: str) -> Tuple[int, Optional[int]]:
+def parse_task_or_job(text: str) -> tuple[int, Optional[int]]:
     """`48213` gives (48213, None), `48213.7` gives (48213, 7)."""
     if "." in text:
         return parse_job(text)
@@ -82,7 +83,7 @@ def parse_task_or_job(text: str) -> Tuple[int, Optional[int]]:
 
 def ranges(indices: Iterable[int]) -> str:
     """A sorted set of indices as text: `[0, 1, 2, 7]` → `0-2,7`."""
-    parts: List[List[int]] = []
+    parts: list[list[int]] = []
     for index in sorted(set(indices)):
         if parts and parts[-1][1] == index - 1:
             parts[-1][1] = index
@@ -94,7 +95,7 @@ def ranges(indices: Iterable[int]) -> str:
 _SPAN = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?(?::([1-9][0-9]{0,9}))?\Z")
 
 
-def spans(text: str) -> List[range]:
+def spans(text: str) -> list[range]:
     """`0-2,7,10-20:5` as Python ranges, without making the numbers.
 
     Raises InvalidId for anything else, an end before its start included.

@@ -1,7 +1,8 @@
 """Queue status: the most restrictive of a queue's marks, each with who, why and until."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable, Literal, Optional
+from typing import Literal, Optional
 
 from .base import Spec, field
 

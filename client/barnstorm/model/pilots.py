@@ -1,7 +1,7 @@
 """What a pilot and the server say to each other. Times are ages in seconds: a pilot's clock is never trusted."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional
+from typing import Any, Literal, Optional
 
 from .base import Spec, field
 from .collection import FileIn
@@ -30,13 +30,13 @@ class PilotHello(Spec):
 
     key: str = field(max_length=100, doc="made by the pilot, once")
     queue: str = field(max_length=100)
-    shape: Shape
+    shape: Shape = field()
     worker: str = field("", max_length=30, doc="worker id, such as w88123")
     kind: Literal["pull", "relay"] = "pull"
     node: str = field("", max_length=255)
     version: str = field("", max_length=50)
-    facts: Dict[str, Any] = field(factory=dict, doc="python, os, cpu model, cores, memory_mib, disk_mib, pid, …")
-    checks: List[CheckResult] = field(factory=list)
+    facts: dict[str, Any] = field(factory=dict, doc="python, os, cpu model, cores, memory_mib, disk_mib, pid, …")
+    checks: list[CheckResult] = field(factory=list)
     walltime_left_s: Optional[float] = field(None, unit="s", doc="until the batch system ends the worker")
 
 
@@ -85,16 +85,16 @@ class Report(Spec):
     """How an attempt ended. Only the attempt that the server knows as live is changed by it."""
 
     attempt: str = field(max_length=50)
-    state: Literal["succeeded", "failed", "cancelled", "returned"]
+    state: Literal["succeeded", "failed", "cancelled", "returned"] = field()
     exit_code: Optional[int] = None
     signal: Optional[int] = None
     fault: str = field("", max_length=50, doc="a code of `faults.FAULTS`")
     message: str = field("", max_length=2000)
     started_ago_s: Optional[float] = field(None, ge=0, unit="s")
     ended_ago_s: Optional[float] = field(None, ge=0, unit="s")
-    metrics: Dict[str, Any] = field(factory=dict, doc="prmon's summary: {'Max': …, 'Avg': …}")
-    outputs: List[OutputFile] = field(factory=list)
-    logs: List[LogPiece] = field(factory=list)
+    metrics: dict[str, Any] = field(factory=dict, doc="prmon's summary: {'Max': …, 'Avg': …}")
+    outputs: list[OutputFile] = field(factory=list)
+    logs: list[LogPiece] = field(factory=list)
     result: Optional[str] = field(None, max_length=24_000, doc="a small result, base64, up to 16 kB")
 
 
@@ -114,8 +114,8 @@ class LeaseRequest(Spec):
     free: Shape
     max: int = field(1, ge=0, le=1000, doc="attempts to be granted at most")
     ahead: int = field(0, ge=0, le=1000, doc="attempts granted beyond `free`, to be begun when a running one ends")
-    held: List[str] = field(factory=list, doc="all attempts the pilot holds; granted ones that are missing come again")
-    reports: List[Report] = field(factory=list)
+    held: list[str] = field(factory=list, doc="all attempts the pilot holds; granted ones that are missing come again")
+    reports: list[Report] = field(factory=list)
     wait_s: float = field(0.0, ge=0, le=60, unit="s")
     walltime_left_s: Optional[float] = field(None, unit="s")
 
@@ -129,9 +129,9 @@ class TaskBody(Spec):
     payload: Payload
     name: str = ""
     group: str = ""
-    env: Dict[str, str] = field(factory=dict)
-    inputs: List[FileIn] = field(factory=list)
-    outputs: List[FileOut] = field(factory=list)
+    env: dict[str, str] = field(factory=dict)
+    inputs: list[FileIn] = field(factory=list)
+    outputs: list[FileOut] = field(factory=list)
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Grant(Spec):
 
     attempt: str
     needs: Shape
-    values: Dict[str, Any] = field(factory=dict)
+    values: dict[str, Any] = field(factory=dict)
     file: Optional[FileIn] = field(None, doc="this job's own input, of a collection of files")
 
 
@@ -149,7 +149,8 @@ Verb = Literal["kill", "stop", "drain", "exit"]
 
 @dataclass
 class Command(Spec):
-    """What the server wants. `kill`: end the payload and report. `stop`: the attempt is not yours, end it, do not report.
+    """What the server wants. `kill`: end the payload and report. `stop`: the attempt is not yours, end it, do not
+    report.
 
     `drain`: take no new work. `exit`: leave when nothing runs.
     """
@@ -163,10 +164,10 @@ class Command(Spec):
 class LeaseAnswer(Spec):
     """Results come in the order of the reports; `tasks` has a body for each task of the grants, keyed by its id."""
 
-    results: List[ReportResult] = field(factory=list)
-    grants: List[Grant] = field(factory=list)
-    tasks: Dict[str, TaskBody] = field(factory=dict)
-    commands: List[Command] = field(factory=list)
+    results: list[ReportResult] = field(factory=list)
+    grants: list[Grant] = field(factory=list)
+    tasks: dict[str, TaskBody] = field(factory=dict)
+    commands: list[Command] = field(factory=list)
     clock: Clock = field(factory=Clock)
 
 
@@ -177,14 +178,14 @@ class HeldAttempt(Spec):
     attempt: str = field(max_length=50)
     state: Literal["leased", "starting", "running", "transferring"] = "leased"
     started_ago_s: Optional[float] = field(None, ge=0, unit="s")
-    sample: Dict[str, float] = field(factory=dict)
+    sample: dict[str, float] = field(factory=dict)
 
 
 @dataclass
 class Heartbeat(Spec):
     """POST /v1/pilots/{p}/heartbeat. Names every attempt the pilot holds: one twice unnamed is ended as lost."""
 
-    held: List[HeldAttempt] = field(factory=list)
+    held: list[HeldAttempt] = field(factory=list)
     state: Literal["starting", "validating", "idle", "busy", "draining"] = "idle"
     leaving: bool = field(False, doc="the last call: the pilot is gone after it")
     why: str = field("", max_length=500, doc="why it leaves or drains")
@@ -194,5 +195,5 @@ class Heartbeat(Spec):
 class HeartbeatAnswer(Spec):
     """Commands for the pilot and its attempts."""
 
-    commands: List[Command] = field(factory=list)
+    commands: list[Command] = field(factory=list)
     clock: Clock = field(factory=Clock)

@@ -1,10 +1,11 @@
 """A queue: one JSON resource description. Its status is not here: that is its marks (`marks.py`).
 
-The site admin owns `submitter` and `pilot`, the operator the rest (`OWNER_OF`). `extends` names one other file, one level.
+The site admin owns `submitter` and `pilot`, the operator the rest (`OWNER_OF`). `extends` names one other file, one
+level.
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional, Union
+from typing import Any, Literal, Optional, Union
 
 from .base import Spec, field
 from .shape import DIMENSIONS, Shape
@@ -35,7 +36,7 @@ class Range(Spec):
 class GpuRange(Range):
     """GPUs a job may ask for, and the models there are."""
 
-    model: List[str] = field(factory=list)
+    model: list[str] = field(factory=list)
 
 
 @dataclass
@@ -47,9 +48,9 @@ class Accepts(Spec):
     walltime_s: Optional[Range] = field(None, unit="s")
     disk_mib: Optional[Range] = field(None, unit="MiB")
     gpus: Optional[GpuRange] = None
-    arch: List[str] = field(factory=list, doc="processor architectures; empty: not said, any job fits")
-    tags: List[str] = field(factory=list, doc="what the queue offers; a job's tags must all be here")
-    groups: List[str] = field(factory=list, doc="whose jobs it takes; empty: everyone's")
+    arch: list[str] = field(factory=list, doc="processor architectures; empty: not said, any job fits")
+    tags: list[str] = field(factory=list, doc="what the queue offers; a job's tags must all be here")
+    groups: list[str] = field(factory=list, doc="whose jobs it takes; empty: everyone's")
     note: str = ""
 
 
@@ -89,10 +90,10 @@ class Lane(Spec):
     """A way through a queue: the first lane whose `if` fits a shape gives partition, limits, push or pull."""
 
     name: str = field(pattern=NAME)
-    when: Optional[Dict[str, Range]] = field(
+    when: Optional[dict[str, Range]] = field(
         None, alias="if", doc="shape dimensions and their ranges; none: every shape"
     )
-    submitter: Dict[str, Any] = field(factory=dict, doc="settings laid over the queue's `submitter`")
+    submitter: dict[str, Any] = field(factory=dict, doc="settings laid over the queue's `submitter`")
     worker: Optional[WorkerKind] = None
     mode: Literal["pull", "push"] = "pull"
     limits: Limits = field(factory=Limits)
@@ -124,7 +125,7 @@ class Container(Spec):
 
     runtime: Literal["apptainer", "singularity", "podman", "docker", "bubblewrap", "charliecloud"] = "apptainer"
     image: Optional[str] = None
-    bind: List[str] = field(factory=list)
+    bind: list[str] = field(factory=list)
     note: str = ""
 
 
@@ -133,14 +134,14 @@ class PilotSettings(Spec):
     """What the site admin says about pilots on the queue's nodes."""
 
     version: str = ""
-    canary: Dict[str, int] = field(factory=dict, doc="versions and the percentage of pilots that get them")
-    setup: List[str] = field(factory=list, doc="shell lines run before the pilot starts")
+    canary: dict[str, int] = field(factory=dict, doc="versions and the percentage of pilots that get them")
+    setup: list[str] = field(factory=list, doc="shell lines run before the pilot starts")
     work_dir: str = field("", doc="where jobs run; environment variables are expanded on the node")
     server_url: str = field("", doc="the server's address as the nodes see it")
-    env: Dict[str, str] = field(factory=dict, doc="variables every payload gets")
+    env: dict[str, str] = field(factory=dict, doc="variables every payload gets")
     container: Optional[Container] = None
-    checks: List[Check] = field(factory=list)
-    log_sinks: List[str] = field(factory=list)
+    checks: list[Check] = field(factory=list)
+    log_sinks: list[str] = field(factory=list)
     outbound: Literal["direct", "proxy", "relay"] = "direct"
     proxy: str = ""
     isolation: Literal["none", "user", "container"] = field(
@@ -163,16 +164,16 @@ class QueueConfig(Spec):
     accepts: Accepts = field(factory=Accepts)
     limits: Limits = field(factory=Limits)
     worker: WorkerKind = field(factory=WorkerSlot)
-    lanes: List[Lane] = field(factory=list)
-    submitter: Dict[str, Any] = field(
+    lanes: list[Lane] = field(factory=list)
+    submitter: dict[str, Any] = field(
         factory=lambda: {"type": "local"}, doc="`type` names the plugin; the rest is its own"
     )
     pilot: PilotSettings = field(factory=PilotSettings)
-    price: Dict[str, float] = field(factory=dict, doc="such as core_hour")
+    price: dict[str, float] = field(factory=dict, doc="such as core_hour")
     note: str = ""
 
 
-def lanes_of(queue: QueueConfig) -> List[Lane]:
+def lanes_of(queue: QueueConfig) -> list[Lane]:
     """The queue's lanes; one that says none has a single lane for every shape."""
     return queue.lanes or [Lane(name="all")]
 

@@ -1,7 +1,7 @@
 """Shapes: what a job needs and what a worker slot has, in the same five numbers."""
 
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import Optional
 
 from .base import Spec, field
 
@@ -31,7 +31,7 @@ class Shape(Spec):
 class Needs(Shape):
     """What a job asks of the place it runs at: a shape, and marks that a queue must carry."""
 
-    tags: List[str] = field(factory=list, doc="each must be among the queue's tags")
+    tags: list[str] = field(factory=list, doc="each must be among the queue's tags")
     arch: Optional[str] = field(
         None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"
     )

@@ -4,26 +4,27 @@ Code, the diagrams in the docs and the tests are driven by these tables; nothing
 """
 
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Tuple
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The states of one noun. `moves` maps each state to the states that may follow it; a state without any is terminal."""
+    """The states of one noun. `moves` maps each state to the states that may follow it; a state without any is
+    terminal.
+    """
 
     noun: str
-    moves: Dict[str, Tuple[str, ...]]
+    moves: dict[str, tuple[str, ...]]
 
     @property
-    def states(self) -> List[str]:
+    def states(self) -> list[str]:
         return list(self.moves)
 
     @property
-    def terminal(self) -> FrozenSet[str]:
+    def terminal(self) -> frozenset[str]:
         return frozenset(state for state, after in self.moves.items() if not after)
 
     @property
-    def live(self) -> FrozenSet[str]:
+    def live(self) -> frozenset[str]:
         return frozenset(self.moves) - self.terminal
 
     def may(self, old: str, new: str) -> bool:

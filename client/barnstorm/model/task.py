@@ -1,7 +1,7 @@
 """A task as a user submits it: a payload template, what it needs, and the collection it is applied to."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Optional
 
 from .base import Spec, field
 from .collection import MAX_JOBS, Collection, FileIn, Files, file_name, length, names
@@ -31,19 +31,19 @@ class TaskSpec(Spec):
     over: Optional[Collection] = field(None, doc="the input collection: one job per content; none: one job")
     only: Optional[str] = field(None, max_length=1_000_000, doc="indices of the collection that become jobs, as ranges")
     needs: Needs = field(factory=Needs)
-    env: Dict[str, str] = field(factory=dict)
-    inputs: List[FileIn] = field(factory=list)
-    outputs: List[FileOut] = field(factory=list)
-    queues: List[str] = field(factory=list, doc="run only at these queues; empty: any")
-    sites: List[str] = field(factory=list, doc="run only at these sites; empty: any")
+    env: dict[str, str] = field(factory=dict)
+    inputs: list[FileIn] = field(factory=list)
+    outputs: list[FileOut] = field(factory=list)
+    queues: list[str] = field(factory=list, doc="run only at these queues; empty: any")
+    sites: list[str] = field(factory=list, doc="run only at these sites; empty: any")
     priority: int = field(0, ge=-1000, le=1000, doc="higher first, within an owner's share")
-    labels: Dict[str, str] = field(factory=dict)
+    labels: dict[str, str] = field(factory=dict)
     group: str = field("", max_length=100, doc="who owns it together; one of the owner's groups")
     share: str = field("", max_length=200)
     retries: int = field(
         0, ge=0, le=100, doc="further tries after a failure of the payload itself; faults of sites cost none"
     )
-    after: List[int] = field(factory=list, doc="task ids that must end well before any job of this one starts")
+    after: list[int] = field(factory=list, doc="task ids that must end well before any job of this one starts")
 
 
 class InvalidSpec(ValueError):
@@ -102,7 +102,7 @@ def check_path(where: str, path: str) -> None:
         raise InvalidSpec(where, path, "must be a relative path that stays below the work directory")
 
 
-def _words(spec: TaskSpec) -> List[str]:
+def _words(spec: TaskSpec) -> list[str]:
     return spec.payload.args if isinstance(spec.payload, ScriptPayload) else spec.payload.argv
 
 
@@ -146,7 +146,7 @@ def _check_texts(spec: TaskSpec) -> None:
     _check_labels(spec.labels)
 
 
-def _check_labels(labels: Dict[str, str]) -> None:
+def _check_labels(labels: dict[str, str]) -> None:
     import re
 
     for key, value in labels.items():

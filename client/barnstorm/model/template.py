@@ -4,7 +4,8 @@ Only `{lower_case_name}` counts, so `awk '{print $1}'` and `${HOME}` stay as the
 """
 
 import re
-from typing import Any, Dict, Iterable, List
+from collections.abc import Iterable
+from typing import Any
 
 ALWAYS = ("task", "index", "job")
 
@@ -23,7 +24,7 @@ class UnknownPlaceholder(ValueError):
         )
 
 
-def placeholders(text: str) -> List[str]:
+def placeholders(text: str) -> list[str]:
     """The names of the placeholders in a text, in order."""
     return [match[1] for match in _TOKEN.finditer(text) if match[1]]
 
@@ -36,7 +37,7 @@ def check(text: str, known: Iterable[str]) -> None:
             raise UnknownPlaceholder(name, text, known)
 
 
-def fill(text: str, values: Dict[str, Any]) -> str:
+def fill(text: str, values: dict[str, Any]) -> str:
     """`text` with its placeholders replaced; raises UnknownPlaceholder."""
 
     def replace(match: "re.Match[str]") -> str:

@@ -1,7 +1,7 @@
 """What a harvester and the server say to each other: demand, decisions, workers."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional
+from typing import Any, Literal, Optional
 
 from .base import Spec, field
 from .marks import Mark
@@ -23,7 +23,9 @@ class DemandPart(Spec):
 
 @dataclass
 class Room(Spec):
-    """Live pilots of a queue that ask for work now, by what they have free. They will take waiting jobs by themselves."""
+    """Live pilots of a queue that ask for work now, by what they have free. They will take waiting jobs by
+    themselves.
+    """
 
     lane: str
     free: Shape
@@ -36,8 +38,8 @@ class Demand(Spec):
 
     queue: str
     version: int
-    parts: List[DemandPart] = field(factory=list)
-    room: List[Room] = field(factory=list)
+    parts: list[DemandPart] = field(factory=list)
+    room: list[Room] = field(factory=list)
     status: str = "online"
     config_version: int = 0
 
@@ -50,7 +52,7 @@ class Decision(Spec):
     change: int = field(doc="workers added (or, below 0, drained)")
     why: str = field("", max_length=500)
     at: float = field(0.0, unit="s", doc="epoch seconds; set by the server")
-    counts: Dict[str, int] = field(factory=dict, doc="waiting, submitted, running, … as seen when deciding")
+    counts: dict[str, int] = field(factory=dict, doc="waiting, submitted, running, … as seen when deciding")
 
 
 @dataclass
@@ -60,9 +62,9 @@ class HarvesterHello(Spec):
     version: str = ""
     host: str = field("", max_length=255)
     pid: int = 0
-    submitters: List[str] = field(factory=list, doc="the submitter plugins it has")
-    decisions: Dict[str, List[Decision]] = field(factory=dict, doc="new decisions by queue")
-    batch: Dict[str, Dict[str, Any]] = field(
+    submitters: list[str] = field(factory=list, doc="the submitter plugins it has")
+    decisions: dict[str, list[Decision]] = field(factory=dict, doc="new decisions by queue")
+    batch: dict[str, dict[str, Any]] = field(
         factory=dict, doc="by queue: last poll, its time, last error, unknown workers"
     )
     stopping: bool = False
@@ -76,15 +78,15 @@ class ServedQueue(Spec):
     config: QueueConfig
     config_version: int
     status: str = "online"
-    marks: List[Mark] = field(factory=list)
+    marks: list[Mark] = field(factory=list)
 
 
 @dataclass
 class HarvesterOrders(Spec):
     """The answer: the queues to serve, and workers to end."""
 
-    queues: List[ServedQueue] = field(factory=list)
-    kill: List[str] = field(factory=list, doc="worker ids a person wants ended")
+    queues: list[ServedQueue] = field(factory=list)
+    kill: list[str] = field(factory=list, doc="worker ids a person wants ended")
     every_s: float = field(5.0, unit="s", doc="call again after this long")
 
 
@@ -93,8 +95,8 @@ class WorkerPlan(Spec):
     """One worker to be submitted. `key` is the harvester's own; a repeat gets the first answer."""
 
     key: str = field(max_length=100)
-    lane: str
-    shape: Shape
+    lane: str = field()
+    shape: Shape = field()
     why: str = field("", max_length=500)
 
 
@@ -103,7 +105,7 @@ class WorkersPlanned(Spec):
     """POST /v1/queues/{q}/workers: plans workers before they are submitted, so that none is ever unknown."""
 
     harvester: str
-    workers: List[WorkerPlan] = field(factory=list)
+    workers: list[WorkerPlan] = field(factory=list)
 
 
 @dataclass
@@ -123,7 +125,7 @@ class WorkerReport(Spec):
     """A worker's state as the batch system tells it. A state never goes back: a stale report changes nothing."""
 
     worker: str = field(max_length=30)
-    state: WorkerState
+    state: WorkerState = field()
     batch_id: str = field("", max_length=200)
     node: str = field("", max_length=255)
     exit_code: Optional[int] = None
@@ -138,4 +140,4 @@ class WorkerReport(Spec):
 class WorkerReports(Spec):
     """POST /v1/harvesters/{name}/workers: many reports at once; the answer has a word for each."""
 
-    workers: List[WorkerReport] = field(factory=list)
+    workers: list[WorkerReport] = field(factory=list)

@@ -9,7 +9,7 @@ from typing import Any, Callable, Generic, Optional, TypeVar
 
 from .fields import Setting, build, settings_of
 from .lines import key_lines, line_of
-from .value import Wrong, from_text, from_toml
+from .value import Wrong, from_text, from_toml, shown
 
 T = TypeVar("T")
 
@@ -94,7 +94,9 @@ class _Reading:
         for name, value in self._single(document, ""):
             place = f"{file}:{line_of(lines, name)}"
             if name not in self.known:
-                self.problems.append(_told(place, name, f"no such setting{_meant(name, self.known)}"))
+                is_table = any(known.startswith(name + ".") for known in self.known)
+                why = f"{shown(value)} is not a table" if is_table else f"no such setting{_meant(name, self.known)}"
+                self.problems.append(_told(place, name, why))
                 continue
             self._take(name, place, from_toml, value)
             if isinstance(self.values.get(name), Path):

@@ -1,6 +1,7 @@
 """How long to wait after submissions failed: longer each time, and longer where the same will be refused again."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 _NOW_S, _NOW_MOST_S = 1.0, 300.0
 _EVER_S, _EVER_MOST_S = 30.0, 900.0
@@ -19,7 +20,8 @@ class Pause:
         if now >= self.until:
             return ""
         times = "" if self.failures == 1 else f" ({self.failures} times in a row)"
-        return f"paused for {self.until - now:.0f} s after: {self.why}{times}"
+        until = datetime.fromtimestamp(self.until, UTC).strftime("%H:%M:%S UTC")
+        return f"paused until {until}: {self.why}{times}"
 
 
 def after_failure(pause: Pause, why: str, for_ever: bool, now: float) -> Pause:

@@ -57,7 +57,7 @@ class Budget:
         if self._place is not None:
             there = beside(shape, self._free) if self._free is not None else 0
             if there < number:
-                number, stopped = there, f"no more room: {self._place.why}"
+                number, stopped = there, f"room for {there or 'none'} more: {self._place.why}"
         for bound in bounds:
             bound.take(shape, number)
         if self._free is not None and number:

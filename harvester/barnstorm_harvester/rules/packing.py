@@ -12,7 +12,7 @@ def beside(job: Shape, slot: Shape) -> int:
     """How many jobs of one shape fit into `slot` beside each other; 0 where not even one does."""
     if job.fits(slot) is not None:
         return 0
-    return min(getattr(slot, name) // getattr(job, name) for name in _SHARED if getattr(job, name) > 0)
+    return min(int(getattr(slot, name) // getattr(job, name)) for name in _SHARED if getattr(job, name) > 0)
 
 
 def less(slot: Shape, job: Shape, jobs: int) -> Shape:

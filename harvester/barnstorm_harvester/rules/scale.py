@@ -35,7 +35,7 @@ class _LaneState:
     lane: Lane
     bins: Bins
     jobs: int = 0
-    unplaced: int = 0
+    unnamed: int = 0
     stopped: list[str] = field(default_factory=list)
     granted: list[tuple[Shape, int]] = field(default_factory=list)
 
@@ -62,6 +62,7 @@ def decide(
     """At least one decision per lane. `pause`: why nothing is submitted for the moment, empty where nothing hinders.
 
     Never adds beyond any limit of queue or lane, never without waiting jobs, never for a status that takes no workers.
+    A queue in `test` has demand of test jobs alone: the server sees to that.
     """
     lanes = {lane.name: _LaneState(lane, _bins(lane.name, demand, supply)) for lane in lanes_of(queue)}
     parts = [part for part in demand.parts if part.jobs > 0 and part.lane in lanes]
@@ -70,8 +71,10 @@ def decide(
     hindrance = _hindrance(demand.status) or pause
     budget = Budget(queue, defaults or Limits(), supply, place)
     for part in [] if hindrance else sorted(parts, key=_turn):
-        if _counts(demand.status, part):
+        if part.named or new_workers(demand.status) != "named":
             _serve(queue, lanes[part.lane], part, budget, place)
+        else:
+            lanes[part.lane].unnamed += part.jobs
     return [decision for state in lanes.values() for decision in _decisions(state, supply, demand, hindrance)]
 
 
@@ -102,7 +105,6 @@ def worker_shape(queue: QueueConfig, lane: Lane, job: Shape, place: Place | None
 def _serve(queue: QueueConfig, state: _LaneState, part: DemandPart, budget: Budget, place: Place | None) -> None:
     if state.lane.mode == "push":
         state.stop("the lane is in push mode, which this harvester does not serve yet")
-        state.unplaced += part.jobs
         return
     left = state.bins.fill(part.shape, part.jobs)
     if not left:
@@ -110,18 +112,15 @@ def _serve(queue: QueueConfig, state: _LaneState, part: DemandPart, budget: Budg
     shape, why = worker_shape(queue, state.lane, part.shape, place)
     if shape is None:
         state.stop(f"{left:,} of {part.shape.cores} cores, {part.shape.memory_mib:,} MiB: {why}")
-        state.unplaced += left
         return
     each = beside(part.shape, shape)
     number, stopped = budget.grant(state.lane.name, shape, -(-left // each))
     state.stop(stopped)
-    if not number:
-        state.unplaced += left
-        return
-    fresh = Bins([(shape, number)])
-    state.unplaced += fresh.fill(part.shape, left)
-    state.bins.slots += fresh.slots
-    state.grant(shape, number)
+    if number:
+        fresh = Bins([(shape, number)])
+        fresh.fill(part.shape, left)
+        state.bins.slots += fresh.slots
+        state.grant(shape, number)
 
 
 def _bins(lane: str, demand: Demand, supply: Supply) -> Bins:
@@ -144,24 +143,19 @@ def _hindrance(status: str) -> str:
     return f"the queue is {status}" if new_workers(status) == "none" else ""
 
 
-def _counts(status: str, part: DemandPart) -> bool:
-    """Whether a part may start workers. A queue in `test` is asked for by test jobs alone: the server sees to that."""
-    return part.named or new_workers(status) != "named"
-
-
 def _decisions(state: _LaneState, supply: Supply, demand: Demand, hindrance: str) -> Iterable[ScaleDecision]:
     name = state.lane.name
     on_the_way, live = supply.on_the_way(name), supply.live(name)
     room = sum(room.pilots for room in demand.room if room.lane == name)
     counts = {"waiting": state.jobs, "on_the_way": on_the_way, "running": live - on_the_way, "room": room}
-    why = _why(state, on_the_way, room, hindrance)
+    why = _why(state, demand, on_the_way, room, hindrance)
     for shape, number in state.granted:
         yield ScaleDecision(name, number, why, shape, counts)
     if not state.granted:
         yield ScaleDecision(name, 0, why, None, counts)
 
 
-def _why(state: _LaneState, on_the_way: int, room: int, hindrance: str) -> str:
+def _why(state: _LaneState, demand: Demand, on_the_way: int, room: int, hindrance: str) -> str:
     if not state.jobs:
         return "nothing waits"
     parts = [f"{state.jobs:,} {'waits' if state.jobs == 1 else 'wait'}"]
@@ -171,4 +165,6 @@ def _why(state: _LaneState, on_the_way: int, room: int, hindrance: str) -> str:
         parts.append(f"{room:,} pilots have room")
     if hindrance:
         parts.append(hindrance)
+    if state.unnamed:
+        parts.append(f"the queue is {demand.status}: {state.unnamed:,} do not name it")
     return ", ".join([*parts, *state.stopped])[:500]

@@ -14,6 +14,7 @@ that worker again.
 """
 
 import abc
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ class SubmitterBusy(Exception):
 
 
 class SubmitterRefused(Exception):
-    """The batch system refuses, and will refuse the same again: somebody has to mend something. The call changed nothing."""
+    """The batch system will always refuse this: somebody has to mend something. The call changed nothing."""
 
 
 class InvalidOptions(ValueError):
@@ -55,22 +56,19 @@ class Options(Spec):
     note: str = ""
 
 
-O = TypeVar("O", bound=Options)
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
-def read_options(cls: type[O], block: Mapping[str, Any]) -> O:
+def read_options(cls: type[AnyOptions], block: Mapping[str, Any]) -> AnyOptions:
     """A `submitter` block as the options it stands for. Raises InvalidOptions for the first thing that is wrong."""
     try:
-        return pydantic.TypeAdapter(cls).validate_python(dict(block), strict=True)
+        return pydantic.TypeAdapter(cls).validate_json(json.dumps(block), strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(["submitter", *(str(part) for part in first["loc"])])
-        known = ", ".join(sorted(cls.__dataclass_fields__))
-        what = (
-            f"is no option of this submitter; there are: {known}"
-            if first["type"] == "unexpected_keyword_argument"
-            else first["msg"]
-        )
+        what = first["msg"]
+        if first["type"] == "unexpected_keyword_argument":
+            what = f"is no option of this submitter; there are: {', '.join(sorted(cls.__dataclass_fields__))}"
         raise InvalidOptions(where, first.get("input"), what) from None
 
 
@@ -94,6 +92,7 @@ class WorkerOrder:
 
     `options` are the queue's with the lane's laid over. `join_token` is a secret: it travels in a file with mode 0600
     or the batch system's own secrets, never on a command line, in an environment that others can read, or in a log.
+    `ca_file` holds certificates to trust, by its name on the harvester's machine.
     """
 
     worker: str
@@ -104,6 +103,7 @@ class WorkerOrder:
     labels: Mapping[str, str]
     server_url: str
     join_token: str = field(repr=False)
+    ca_file: str = ""
     pilot: PilotSettings = field(default_factory=PilotSettings)
     idle_s: int | None = None
 
@@ -179,7 +179,7 @@ class Logs:
 
 
 class Submitter(abc.ABC):
-    """Drives one batch system for one queue. Subclass it, and name the class in the entry-point group `barnstorm.submitters`.
+    """Drives one batch system for one queue. The entry-point group `barnstorm.submitters` names the classes there are.
 
     A harvester makes one object per queue and calls it from one thread at a time, so a submitter needs no locks of its
     own unless it starts threads. Every call must return: what can hang (a command, a connection) has a time limit of
@@ -250,7 +250,7 @@ class Submitter(abc.ABC):
         return None
 
     def listen(self, wake: Callable[[], None]) -> None:
-        """Call `wake` (from any thread, it returns at once) when `poll` would tell something new. Polling goes on anyway."""
+        """Call `wake` (from any thread; it returns at once) when `poll` would tell something new. Polling goes on."""
         return None
 
     def close(self) -> None:

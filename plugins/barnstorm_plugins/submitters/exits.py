@@ -9,7 +9,7 @@ from .processes import Process, look
 
 
 class ExitWatch:
-    """Calls `wake` when a watched process ends. Where the system has no pidfd, it never does: polling finds out then."""
+    """Calls `wake` when a watched process ends. Where the system has no pidfd it never does, and polling finds out."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake

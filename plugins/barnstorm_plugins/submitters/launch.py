@@ -34,12 +34,15 @@ def pilot_arguments(order: WorkerOrder, work_dir: str) -> list[str]:
 
 def pilot_variables(order: WorkerOrder, token_file: str) -> dict[str, str]:
     """The variables a pilot must find in its environment."""
-    return {
+    variables = {
         "BARNSTORM_SERVER": order.pilot.server_url or order.server_url,
         "BARNSTORM_JOIN_TOKEN_FILE": token_file,
         "BARNSTORM_QUEUE": order.queue,
         "BARNSTORM_WORKER": order.worker,
     }
+    if order.ca_file:
+        variables["BARNSTORM_CA_FILE"] = order.ca_file
+    return variables
 
 
 def without_own_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

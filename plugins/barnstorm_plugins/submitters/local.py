@@ -1,7 +1,7 @@
 """`local`: pilots as processes of this machine, as many as its cores and memory hold.
 
-A pilot outlives the harvester that started it. All that is known of it lies in its directory (`workdir`), so a harvester
-that was killed finds each of its pilots again, and knows how those ended that ended meanwhile.
+A pilot outlives the harvester that started it. All that is known of it lies in its directory (`workdir`), so a
+harvester that was killed finds each of its pilots again, and knows how those ended that ended meanwhile.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ class LocalSubmitter(base.Submitter):
     # --- submitting ---
 
     def submit(self, orders: Sequence[WorkerOrder]) -> Mapping[str, Submitted | NotSubmitted]:
-        """Start a pilot for each order that fits beside what runs. A worker that is there already is not started again."""
+        """Start a pilot for each order that fits beside what runs. One that is there already is not started twice."""
         with self._alone():
             taken = self._taken()
             return {order.worker: self._submit_one(order, taken) for order in orders}
@@ -105,10 +105,10 @@ class LocalSubmitter(base.Submitter):
         cores = self._cores - sum(shape.cores for shape in taken)
         memory = self._memory_mib - sum(shape.memory_mib for shape in taken)
         gpus = max(0, self._options.gpus - sum(shape.gpus for shape in taken))
-        why = (
-            f"{len(taken)} pilots have {self._cores - cores} of {self._cores} cores"
-            f" and {self._memory_mib - memory:,} of {self._memory_mib:,} MiB"
+        used = (
+            f"{self._cores - cores} of {self._cores} cores, {self._memory_mib - memory:,} of {self._memory_mib:,} MiB"
         )
+        why = f"{len(taken)} pilots here have {used}"
         if self._options.max is not None and len(taken) >= self._options.max:
             return Capacity(node, None, f"{len(taken)} of at most {self._options.max} pilots")
         free = Shape(cores, memory, walltime, disk, gpus) if cores > 0 and memory > 0 else None

@@ -9,6 +9,7 @@ from .base import InvalidOptions
 
 # The operating system, the server and the harvester live on the same machine.
 _MEMORY_SHARE = 0.9
+_DISK_SHARE = 0.9
 _MIB = 2**20
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -20,18 +21,18 @@ def cores_for_pilots(told: int | None = None, environment: Mapping[str, str] = o
 
 
 def memory_for_pilots(told: int | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Nine tenths of the memory that this process may use, in MiB; `told`, or BARNSTORM_LOCAL_MEMORY_MIB, say otherwise."""
+    """Nine tenths of the memory that this process may use, in MiB; `told`, BARNSTORM_LOCAL_MEMORY_MIB as for cores."""
     told = _told(environment, "BARNSTORM_LOCAL_MEMORY_MIB") or told
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return told or max(1, int(min([total, *_memory_limits()]) * _MEMORY_SHARE) // _MIB)
 
 
 def disk_mib(path: Path) -> int:
-    """What a user may still write where `path` will lie."""
+    """Nine tenths of what a user may still write where `path` will lie."""
     while not path.exists() and path != path.parent:
         path = path.parent
     there = os.statvfs(path)
-    return there.f_bavail * there.f_frsize // _MIB
+    return int(there.f_bavail * there.f_frsize * _DISK_SHARE) // _MIB
 
 
 def _told(environment: Mapping[str, str], name: str) -> int | None:

@@ -24,7 +24,7 @@ class Process:
 
 def parse(line: str) -> Process | None:
     """A stat line as a process; None for anything else. The program's name may hold spaces and brackets."""
-    before, bracket, after = line.rpartition(")")
+    before, _, after = line.rpartition(")")
     fields = after.split()
     try:
         return Process(int(before.split(" ", 1)[0]), fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
@@ -42,7 +42,7 @@ def look(pid: int) -> Process | None:
 
 
 def alive(process: Process) -> bool:
-    """Whether it still runs. A zombie does not: where nobody reaps (a container's process 1 may not) it stays for ever."""
+    """Whether it still runs. A zombie does not, and where process 1 does not reap, it stays for ever."""
     now = look(process.pid)
     return now is not None and now.same(process) and now.state not in ("Z", "X")
 

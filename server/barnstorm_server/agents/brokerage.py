@@ -12,7 +12,8 @@ from barnstorm_server.store.catalog import CatalogQueue
 
 _WAITING = text("SELECT id, spec, waiting FROM buckets WHERE waiting > 0 ORDER BY priority DESC, id")
 _RUNNING = text(
-    "SELECT queue, count(*) AS n FROM attempts WHERE state IN ('leased', 'starting', 'running', 'transferring') GROUP BY queue"
+    "SELECT queue, count(*) AS n FROM attempts WHERE state IN ('leased', 'starting', 'running',"
+    " 'transferring') GROUP BY queue"
 )
 
 

@@ -13,7 +13,8 @@ log = logging.getLogger("barnstorm.agents")
 class Agent:
     """A named loop. `round` is called each `every_s`, and at once when `wake` was called, but at most each `at_most_s`.
 
-    An error of a round is logged and counted, and the next round comes with a growing pause: no agent ever ends by itself.
+    An error of a round is logged and counted, and the next round comes with a growing pause: no agent ever ends by
+    itself.
     """
 
     name: str

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Kind = Literal["user", "operator", "site", "harvester", "join", "pilot"]
+_LAST_SECOND = 2**40  # of what a token may call its end
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -43,8 +45,10 @@ def from_claims(claims: dict[str, Any]) -> Principal:
     kind, subject, end, jti = (claims.get(name) for name in ("kind", "sub", "exp", "jti"))
     groups, queues = claims.get("groups", []), claims.get("queues", [])
     numbers = [claims.get(name) for name in ("pilot", "worker", "uses")]
-    if kind not in KINDS or not isinstance(subject, str) or not isinstance(jti, str) or not isinstance(end, int):
-        raise ValueError("no such kind, subject, end or id")
+    if kind not in KINDS or not isinstance(subject, str) or not isinstance(jti, str):
+        raise ValueError("no such kind, subject or id")
+    if not _is_int(end) or not 0 <= end <= _LAST_SECOND:
+        raise ValueError("no such end")
     if not _are_names(groups) or not _are_names(queues):
         raise ValueError("groups and queues are lists of names")
     if not all(number is None or _is_int(number) for number in numbers) or (kind == "pilot" and numbers[0] is None):

@@ -26,7 +26,8 @@ _WAITING_SLICE = text(
 )
 _JOB = text("SELECT idx, state, bucket_id FROM jobs WHERE task_id = :task AND idx = :idx")
 _END = text(
-    "UPDATE jobs SET state = :state, bucket_id = NULL, not_before = NULL, reason = :why, fault = :fault, ended_at = :now"
+    "UPDATE jobs SET state = :state, bucket_id = NULL, not_before = NULL, reason = :why, fault ="
+    " :fault, ended_at = :now"
     " WHERE task_id = :task AND idx = :idx"
 )
 _STOP = text(

@@ -102,7 +102,9 @@ def end_pilot(tx: Transaction, dispatch: Dispatch, pilot: int, state: str, why: 
 
 @dataclass
 class EndPilot:
-    """End a pilot that was not heard of for too long (the watchdog's). `seen_before` guards against its late heartbeat."""
+    """End a pilot that was not heard of for too long (the watchdog's). `seen_before` guards against its late
+    heartbeat.
+    """
 
     pilot: int
     seen_before: float

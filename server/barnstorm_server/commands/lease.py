@@ -32,7 +32,8 @@ _LIVE = text(
 _TAKE = (
     "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
     " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
-    " ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1 AS number, memory_mib"
+    " ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1"
+    " AS number, memory_mib"
 )
 _TAKE_SQLITE = text(_TAKE.format(lock=""))
 _TAKE_POSTGRES = text(_TAKE.format(lock=" FOR UPDATE SKIP LOCKED"))
@@ -44,7 +45,9 @@ _ATTEMPT = text(
 
 @dataclass
 class Dispatch:
-    """What dispatching commands share: the queues, the specs, matches already made, and the clock pilots should keep."""
+    """What dispatching commands share: the queues, the specs, matches already made, and the clock pilots should
+    keep.
+    """
 
     catalog: Catalog
     tasks: TaskCache

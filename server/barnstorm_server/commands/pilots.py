@@ -11,7 +11,8 @@ from barnstorm_server.store.transaction import Transaction, dumps
 
 _BY_KEY = text("SELECT id FROM pilots WHERE key = :key AND queue = :queue")
 _USE = text(
-    "UPDATE tokens SET uses_left = uses_left - 1 WHERE jti = :jti AND uses_left > 0 AND revoked_at IS NULL RETURNING uses_left"
+    "UPDATE tokens SET uses_left = uses_left - 1 WHERE jti = :jti AND uses_left > 0 AND revoked_at"
+    " IS NULL RETURNING uses_left"
 )
 _INSERT = text(
     "INSERT INTO pilots (key, kind, queue, worker_id, node, version, state, shape, facts, checks, seen_at, created_at)"
@@ -27,7 +28,9 @@ _WISH = text("UPDATE pilots SET wish = :wish, why = :why WHERE id = :id AND ende
 
 @dataclass
 class Hello:
-    """Register a pilot; answers its id. A repeat with the same key gets the same one and uses nothing of the join token."""
+    """Register a pilot; answers its id. A repeat with the same key gets the same one and uses nothing of the join
+    token.
+    """
 
     hello: PilotHello
     jti: str

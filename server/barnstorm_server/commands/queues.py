@@ -21,7 +21,8 @@ _PUT = text(
 )
 _MARK_BY_KEY = text("SELECT id, status, why, who, at, until FROM marks WHERE key = :key AND queue = :queue")
 _MARK = text(
-    "INSERT INTO marks (key, queue, status, why, who, at, until) VALUES (:key, :queue, :status, :why, :who, :now, :until)"
+    "INSERT INTO marks (key, queue, status, why, who, at, until) VALUES (:key, :queue, :status,"
+    " :why, :who, :now, :until)"
     " RETURNING id"
 )
 _UNMARK = text("DELETE FROM marks WHERE id = :id AND queue = :queue")

@@ -18,7 +18,8 @@ _GO = text(
 )
 _RELEASED = text("UPDATE tasks SET released = :end WHERE id = :id")
 _DUE = text(
-    f"SELECT task_id, idx, memory_mib FROM jobs WHERE not_before IS NOT NULL AND not_before <= :now ORDER BY not_before LIMIT {SLICE}"
+    f"SELECT task_id, idx, memory_mib FROM jobs WHERE not_before IS NOT NULL AND not_before <= :now"
+    f" ORDER BY not_before LIMIT {SLICE}"
 )
 _AGAIN = text("UPDATE jobs SET not_before = NULL, bucket_id = :bucket WHERE task_id = :task AND idx = :idx")
 

@@ -16,7 +16,8 @@ from barnstorm_server.store.transaction import Transaction, dumps
 from .release import waiting_bucket
 
 _END_ATTEMPT = text(
-    "UPDATE attempts SET state = :state, started_at = coalesce(:started, started_at), ended_at = :ended, exit_code = :exit_code,"
+    "UPDATE attempts SET state = :state, started_at = coalesce(:started, started_at), ended_at ="
+    " :ended, exit_code = :exit_code,"
     " signal = :signal, fault = :fault, message = :message, metrics = :metrics"
     " WHERE task_id = :task AND idx = :idx AND number = :number AND pilot_id = :pilot"
     " AND state IN ('leased', 'starting', 'running', 'transferring') RETURNING stop, owner, started_at, leased_at"
@@ -96,7 +97,8 @@ def settle(
         return
     job = tx.row(_JOB, task=task, idx=idx)
     killed = tx.row(_KILLED, id=task)
-    assert job is not None and killed is not None
+    assert job is not None
+    assert killed is not None
     known = tasks.get(tx.connection, task)
     decision = retry.decide(
         state or report.state,

@@ -1,4 +1,6 @@
-"""Accepting tasks: the task and its first slice of jobs at once, the rest slice by slice, so that no lease waits behind."""
+"""Accepting tasks: the task and its first slice of jobs at once, the rest slice by slice, so that no lease waits
+behind.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +88,7 @@ class SubmitTask:
             if row.ended_at is None:
                 waiting.append(up)
             elif row.state != "finished":
-                message = f"task {up} ended {row.state}, so nothing can wait for its good end; jobctl retry {up} makes a new one"
+                message = f"task {up} ended {row.state}; jobctl retry {up} makes a new one to wait for"
                 raise Invalid(message, field="spec.after", value=up, ids=[str(up)])
         return waiting
 

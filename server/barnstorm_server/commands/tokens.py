@@ -1,9 +1,11 @@
 """Tokens and blobs as rows: issued, revoked; brought by whom."""
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from barnstorm_server.auth.grants import MAX_TTL_S
 from barnstorm_server.store.errors import NotFound
 from barnstorm_server.store.transaction import Transaction
 
@@ -13,6 +15,7 @@ _ISSUED = text(
 )
 _REVOKE = text("UPDATE tokens SET revoked_at = :now WHERE jti = :jti AND revoked_at IS NULL")
 _TOKEN = text("SELECT jti FROM tokens WHERE jti = :jti")
+_JTI = re.compile(r"[0-9a-f]{24}\Z")
 _BLOB = text(
     "INSERT INTO blobs (digest, owner, size, created_at) VALUES (:digest, :owner, :size, :now)"
     " ON CONFLICT (digest, owner) DO NOTHING"
@@ -49,14 +52,20 @@ class RecordTokens:
 
 @dataclass
 class RevokeToken:
-    """A revoked token is refused from the next use on."""
+    """A revoked token is refused from the next use on.
+
+    One that is in no list (`barnstorm-server token` made it without the server, or a pilot has it) is noted as revoked.
+    """
 
     jti: str
     rows: int = 1
 
     def apply(self, tx: Transaction) -> None:
         if tx.row(_TOKEN, jti=self.jti) is None:
-            raise NotFound("token", self.jti)
+            if not _JTI.match(self.jti):
+                raise NotFound("token", self.jti)
+            unlisted = NewToken(self.jti, "", "", tx.now + MAX_TTL_S)
+            tx.write(_ISSUED, **vars(unlisted), issued_by="", now=tx.now)
         tx.write(_REVOKE, jti=self.jti, now=tx.now)
         tx.committed.tokens = True
 

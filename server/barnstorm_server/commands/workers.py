@@ -7,7 +7,6 @@ from sqlalchemy import text
 
 from barnstorm.model.base import to_wire
 from barnstorm.model.ids import InvalidId, parse_prefixed
-from barnstorm.model.marks import Mark
 from barnstorm.model.states import WORKER
 from barnstorm.model.workers import HarvesterHello, HarvesterOrders, ServedQueue, WorkerPlan, WorkerReport
 from barnstorm_server.store.catalog import Catalog
@@ -41,7 +40,8 @@ _WORKER = text("SELECT id, queue, harvester, state FROM workers WHERE id = :id")
 _MOVE = text(
     "UPDATE workers SET state = :state, unknown = :unknown, batch_id = coalesce(:batch_id, batch_id),"
     " node = coalesce(node, :node), exit_code = coalesce(:exit_code, exit_code), message = coalesce(:message, message),"
-    " log_tail = coalesce(:log_tail, log_tail), started_at = coalesce(started_at, :started), ended_at = :ended WHERE id = :id"
+    " log_tail = coalesce(:log_tail, log_tail), started_at = coalesce(started_at, :started),"
+    " ended_at = :ended WHERE id = :id"
 )
 _PILOT = text("SELECT id, state FROM pilots WHERE worker_id = :worker ORDER BY id DESC LIMIT 1")
 _KILL = text("UPDATE workers SET kill = coalesce(kill, :why) WHERE id = :id AND ended_at IS NULL")
@@ -76,12 +76,12 @@ class HarvesterBeat:
             tx.write(_LET_GO, name=self.name)
             return HarvesterOrders(every_s=EVERY_S)
         orders = HarvesterOrders(every_s=EVERY_S, kill=[f"w{row.id}" for row in tx.rows(_KILLS, name=self.name)])
-        for name, queue in self.catalog.queues.items():
-            if (self.allowed and name not in self.allowed) or queue.config.harvester not in ("", self.name):
+        for name, known in self.catalog.queues.items():
+            if (self.allowed and name not in self.allowed) or known.config.harvester not in ("", self.name):
                 continue
             if tx.write(_SERVE, name=self.name, queue=name, now=tx.now, until=tx.now + LEASE_S):
-                mark: Mark = queue.mark(tx.now)
-                orders.queues.append(ServedQueue(name, queue.config, queue.version, mark.status, list(queue.marks)))
+                mark = known.mark(tx.now)
+                orders.queues.append(ServedQueue(name, known.config, known.version, mark.status, list(known.marks)))
         return orders
 
 

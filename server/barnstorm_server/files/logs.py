@@ -29,7 +29,8 @@ class LogFiles:
     def append(self, attempt: AttemptId, stream: str, offset: int, data: bytes) -> Appended:
         """Append what is new of `data`, which begins at `offset`. Bytes that are here already are skipped.
 
-        Past the limit nothing more is kept, though acknowledged bytes stay; raises OSError when the disk cannot take it.
+        Past the limit nothing more is kept, though acknowledged bytes stay; raises OSError when the disk cannot take
+        it.
         """
         path = self._path(attempt, stream)
         with self._locks[hash(path) % len(self._locks)]:

@@ -47,7 +47,8 @@ async def queue(ask: Ask) -> Response:
     view = await services.read(queue_view, known, now)
     last = await services.read(decisions, view["name"], 10)
     mark = known.mark(now)
-    head = f"{view['status'].upper()}: {sum(view['workers'].values())} workers, {view['jobs']['waiting']:,} jobs wait for it."
+    workers, waiting = sum(view["workers"].values()), view["jobs"]["waiting"]
+    head = f"{view['status'].upper()}: {workers} workers, {waiting:,} jobs wait for it."
     if mark.why:
         head += f' Marked by {mark.who}: "{mark.why}".'
     if view["harvester"] is None:

@@ -1,6 +1,7 @@
 """HTTP for all routes: reading bodies and queries, JSON answers, errors in their one shape, who asks."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -115,7 +116,7 @@ class Ask:
         return adapter.validate_json(await self.body() or b"null")
 
 
-def _id(parse: Any, text: str, field: str) -> Any:
+def _id(parse: Callable[[str], T], text: str, field: str) -> T:
     try:
         return parse(text)
     except InvalidId as error:
@@ -172,7 +173,7 @@ def refusal(error: Exception) -> JSONResponse | None:
         )
     else:
         return None
-    shape = {"field": None, "value": None, "allowed": None, "ids": []}
+    shape: dict[str, Any] = {"field": None, "value": None, "allowed": None, "ids": []}
     return JSONResponse(
         {"error": {"code": code, **shape, **{key: value for key, value in body.items() if value is not None}}},
         STATUS[code],

@@ -23,7 +23,7 @@ class NewTask(Spec):
     """POST /v1/tasks."""
 
     key: str = field(max_length=100, doc="made by the client; a repeat gets the first answer")
-    spec: TaskSpec
+    spec: TaskSpec = field()
 
 
 @dataclass
@@ -86,7 +86,7 @@ async def kill(ask: Ask) -> Response:
         )
     killed = ended = 0
     for command in commands:
-        count = int(await ask.services.do(command))  # type: ignore[arg-type]
+        count = int(await ask.services.do(command))
         killed += count
         ended += count == 0
     return answer({"killed": killed, "already_ended": ended})

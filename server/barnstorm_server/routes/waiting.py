@@ -1,4 +1,6 @@
-"""Long polls: look, and look again each time something rings, until there is something, the time is over, or the client left."""
+"""Long polls: look, and look again each time something rings, until there is something, the time is over, or the
+client left.
+"""
 
 import asyncio
 import time

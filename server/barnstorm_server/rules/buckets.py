@@ -34,8 +34,9 @@ class Bucket:
 def from_document(document: str) -> Bucket:
     """The bucket that `document` gave."""
     values = json.loads(document)
-    lists = {name: tuple(values.pop(name)) for name in ("tags", "queues", "sites")}
-    return Bucket(shape=Shape(**values.pop("shape")), **lists, **values)
+    for name in ("tags", "queues", "sites"):
+        values[name] = tuple(values[name])
+    return Bucket(shape=Shape(**values.pop("shape")), **values)
 
 
 def bucket_of(spec: TaskSpec, owner: str, memory_mib: int | None = None) -> Bucket:
@@ -63,7 +64,9 @@ def bucket_of(spec: TaskSpec, owner: str, memory_mib: int | None = None) -> Buck
 
 
 def ladder(value: int, step: int) -> int:
-    """Round up to two significant digits, unless `value` is a multiple of `step`: the numbers people write stay as they are."""
+    """Round up to two significant digits, unless `value` is a multiple of `step`: the numbers people write stay as
+    they are.
+    """
     if value % step == 0:
         return value
     unit: int = 10 ** max(0, len(str(value)) - 2)

@@ -21,7 +21,9 @@ def divide(count: int, weights: Mapping[str, float]) -> dict[str, int]:
 
 
 def weight(running: int, waiting: int) -> float:
-    """How much of new work a queue draws: the more it runs against what it has been given, the more (as PanDA's brokerage)."""
+    """How much of new work a queue draws: the more it runs against what it has been given, the more (as PanDA's
+    brokerage).
+    """
     return (running + 1) / (waiting + 1)
 
 

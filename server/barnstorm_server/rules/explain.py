@@ -115,7 +115,8 @@ def _at_work(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
     since = view["started_at"] or (
         view["attempt_list"][-1]["leased_at"] if view.get("attempt_list") else view["created_at"]
     )
-    head = f"{view['word'].upper()} {span(facts.now - since)}, of {span(view['needs']['walltime_s'])}, on {view['node']} ({view['queue']})."
+    ran, allowed = span(facts.now - since), span(view["needs"]["walltime_s"])
+    head = f"{view['word'].upper()} {ran}, of {allowed}, on {view['node']} ({view['queue']})."
     if facts.silent_s is not None and facts.silent_s > 60:
         head += f" Its pilot {view['pilot']} was last heard {span(facts.silent_s)} ago."
     return head, [

@@ -13,5 +13,7 @@ def clock(heartbeat_s: float, lease_s: float, live_pilots: int) -> Clock:
 
 
 def is_lost(now: float, seen_at: float, counting_from: float, lease_s: float) -> bool:
-    """Whether a pilot unheard since `seen_at` has lost its lease; time before `counting_from` (no server was up) is no silence."""
+    """Whether a pilot unheard since `seen_at` has lost its lease; time before `counting_from` (no server was up) is
+    no silence.
+    """
     return now - max(seen_at, counting_from) > lease_s

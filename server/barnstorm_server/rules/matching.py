@@ -12,7 +12,9 @@ from .buckets import Bucket
 
 @dataclass(frozen=True)
 class MatchResult:
-    """Whether a bucket fits a queue: the lane it goes through, or every reason why not, the first one the weightiest."""
+    """Whether a bucket fits a queue: the lane it goes through, or every reason why not, the first one the
+    weightiest.
+    """
 
     fits: bool
     lane: str = ""

@@ -19,7 +19,9 @@ class Candidate:
 
 
 def order(candidates: Iterable[Candidate], owner: str | None) -> list[Candidate]:
-    """The buckets in the order in which they are served; with `owner` only that one's (a pilot that isolates nothing)."""
+    """The buckets in the order in which they are served; with `owner` only that one's (a pilot that isolates
+    nothing).
+    """
     mine = [one for one in candidates if owner is None or one.bucket.owner == owner]
     return sorted(mine, key=lambda one: (-one.bucket.priority, one.head))
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from barnstorm.model.faults import FAULTS
 
-# A fault of a site or of the system costs the user nothing, but a job that meets them without end is not hopeful either.
+# A fault of a site or of the system costs the user nothing, but a job that meets them without end is not hopeful
+# either.
 FREE_TRIES = 10
 BACKOFF_S = 5.0
 LONGEST_BACKOFF_S = 600.0
@@ -23,7 +24,8 @@ class RetryDecision:
 def decide(state: str, fault: str, *, retries: int, spent: int, free_tries: int) -> RetryDecision:
     """Decide after an attempt ended in `state` (failed, lost, returned, cancelled) with a fault's code.
 
-    `retries`: the task's budget of further tries; `spent`: tries that counted before this one; `free_tries`: those that did not.
+    `retries`: the task's budget of further tries; `spent`: tries that counted before this one;
+    `free_tries`: those that did not.
     """
     if state == "returned":
         return RetryDecision(True, False, 0.0, "given back before it began")

@@ -18,7 +18,8 @@ _WAITERS = text(
 )
 _COUNT_DOWN = text("UPDATE tasks SET waits = waits - 1 WHERE id = :id RETURNING waits, ended_at")
 _CLOSE = text(
-    "UPDATE tasks SET killed = coalesce(killed, :why), ending = coalesce(ending, 'closed') WHERE id = :id AND ended_at IS NULL"
+    "UPDATE tasks SET killed = coalesce(killed, :why), ending = coalesce(ending, 'closed') WHERE id"
+    " = :id AND ended_at IS NULL"
 )
 
 
@@ -32,7 +33,9 @@ def state_of_ended(finished: int, failed: int, cancelled: int, closed: int) -> s
 
 
 def count(tx: "Transaction", task: int, ended: dict[str, int]) -> None:
-    """Add ended jobs to a task's counters; with the last one the task ends, and its waiters are counted down or closed."""
+    """Add ended jobs to a task's counters; with the last one the task ends, and its waiters are counted down or
+    closed.
+    """
     values = {state: ended.get(state, 0) for state in ("finished", "failed", "cancelled", "closed")}
     row = tx.connection.execute(_COUNT, {"id": task, **values}).one()
     if row.n_finished + row.n_failed + row.n_cancelled + row.n_closed < row.n_jobs:

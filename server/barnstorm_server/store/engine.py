@@ -1,4 +1,6 @@
-"""Opening the store: SQLite (one server process, made sure by a file lock) or PostgreSQL, with their settings read back."""
+"""Opening the store: SQLite (one server process, made sure by a file lock) or PostgreSQL, with their settings read
+back.
+"""
 
 import fcntl
 import os

@@ -9,7 +9,8 @@ _BEFORE = text("SELECT count(*) FROM jobs WHERE bucket_id = :bucket AND (task_id
 _ALIKE = text("SELECT waiting FROM buckets WHERE id = :bucket")
 _SEEN = text("SELECT seen_at FROM pilots WHERE id = :id AND ended_at IS NULL")
 _LIVE = text(
-    "SELECT idx FROM jobs WHERE task_id = :task AND state NOT IN ('finished', 'failed', 'cancelled', 'closed') ORDER BY idx LIMIT 1"
+    "SELECT idx FROM jobs WHERE task_id = :task AND state NOT IN ('finished', 'failed', 'cancelled',"
+    " 'closed') ORDER BY idx LIMIT 1"
 )
 _BAD = text(
     "SELECT idx FROM jobs WHERE task_id = :task AND state IN ('failed', 'cancelled', 'closed') ORDER BY idx LIMIT 1"
@@ -17,7 +18,9 @@ _BAD = text(
 
 
 def turn(connection: Connection, job: JobId) -> tuple[int, int]:
-    """How many jobs with equal needs are before this one, and how many there are; (0, 0) for one that cannot be leased."""
+    """How many jobs with equal needs are before this one, and how many there are; (0, 0) for one that cannot be
+    leased.
+    """
     bucket = connection.execute(_BUCKET, {"task": job.task, "idx": job.index}).scalar()
     if bucket is None:
         return 0, 0
@@ -31,7 +34,9 @@ def seen_at(connection: Connection, pilot: str | None) -> float | None:
 
 
 def telling_job(connection: Connection, task: int) -> int:
-    """The job that tells most of its task: the first that has not ended, else the first that did not end well, else 0."""
+    """The job that tells most of its task: the first that has not ended, else the first that did not end well, else
+    0.
+    """
     for statement in (_LIVE, _BAD):
         found = connection.execute(statement, {"task": task}).scalar()
         if found is not None:

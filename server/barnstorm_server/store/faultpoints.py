@@ -1,4 +1,6 @@
-"""Named points at which the process kills itself, for tests of what survives. Set only by tests: BARNSTORM_FAULT=name[:n]."""
+"""Named points at which the process kills itself, for tests of what survives. Set only by tests:
+BARNSTORM_FAULT=name[:n].
+"""
 
 import os
 import signal

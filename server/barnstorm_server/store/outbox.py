@@ -1,4 +1,6 @@
-"""The outbox: what happened, in commit order. Ids come from one row, last in each transaction, so readers miss nothing."""
+"""The outbox: what happened, in commit order. Ids come from one row, last in each transaction, so readers miss
+nothing.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +9,13 @@ from sqlalchemy import Connection, Row, text
 
 _TAKE = text("UPDATE outbox_head SET last_id = last_id + :n WHERE one = 1 RETURNING last_id")
 _PUT = text(
-    "INSERT INTO outbox (id, at, kind, task_id, state, jobs, reason) VALUES (:id, :at, :kind, :task, :state, :jobs, :reason)"
+    "INSERT INTO outbox (id, at, kind, task_id, state, jobs, reason) VALUES (:id, :at, :kind, :task,"
+    " :state, :jobs, :reason)"
 )
 _READ = text("SELECT id, at, kind, task_id, state, jobs, reason FROM outbox WHERE id > :after ORDER BY id LIMIT :limit")
 _READ_TASK = text(
-    "SELECT id, at, kind, task_id, state, jobs, reason FROM outbox WHERE task_id = :task AND id > :after ORDER BY id LIMIT :limit"
+    "SELECT id, at, kind, task_id, state, jobs, reason FROM outbox WHERE task_id = :task AND id >"
+    " :after ORDER BY id LIMIT :limit"
 )
 _HEAD = text("SELECT last_id FROM outbox_head WHERE one = 1")
 

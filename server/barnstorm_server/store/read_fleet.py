@@ -15,7 +15,8 @@ from .errors import Invalid, NotFound
 View = dict[str, Any]
 
 _SERVED = text(
-    "SELECT q.harvester, q.harvester_until, h.seen_at FROM queues q LEFT JOIN harvesters h ON h.name = q.harvester WHERE q.name = :queue"
+    "SELECT q.harvester, q.harvester_until, h.seen_at FROM queues q LEFT JOIN harvesters h ON h.name"
+    " = q.harvester WHERE q.name = :queue"
 )
 _DEMAND = text("SELECT version, parts FROM demand WHERE queue = :queue")
 _JOBS = text(

@@ -19,8 +19,10 @@ from .task_cache import KnownTask, TaskCache
 View = dict[str, Any]
 
 _COLUMNS = (
-    "j.task_id, j.idx, j.state, j.next_attempt, j.spent, j.free_tries, j.not_before, j.memory_mib, j.exit_code, j.fault,"
-    " j.message, j.reason, j.result, j.started_at, j.ended_at, j.peak_mib, j.cpu_s, t.owner, t.owner_group, t.created_at, t.name,"
+    "j.task_id, j.idx, j.state, j.next_attempt, j.spent, j.free_tries, j.not_before, j.memory_mib,"
+    " j.exit_code, j.fault,"
+    " j.message, j.reason, j.result, j.started_at, j.ended_at, j.peak_mib, j.cpu_s, t.owner,"
+    " t.owner_group, t.created_at, t.name,"
     " a.pilot_id, a.queue, p.node"
 )
 _FROM = (

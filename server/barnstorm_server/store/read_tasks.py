@@ -12,7 +12,8 @@ from .errors import Invalid, NotFound
 View = dict[str, Any]
 
 _COLUMNS = (
-    "t.id, t.name, t.state, t.owner, t.owner_group, t.share, t.labels, t.priority, t.n_jobs, t.made, t.waits, t.retry_of,"
+    "t.id, t.name, t.state, t.owner, t.owner_group, t.share, t.labels, t.priority, t.n_jobs, t.made,"
+    " t.waits, t.retry_of,"
     " t.n_finished, t.n_failed, t.n_cancelled, t.n_closed, t.reason, t.killed, t.created_at, t.ended_at"
 )
 _ONE = text(f"SELECT {_COLUMNS}, t.spec FROM tasks t WHERE t.id = :id")

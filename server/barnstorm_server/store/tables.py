@@ -1,6 +1,7 @@
 """The tables, one for each noun. Times are epoch seconds by the database's clock (PostgreSQL) or the server's (SQLite).
 
-Rows that many transactions share (task, bucket and share counters, the outbox head) are updated last in each transaction,
+Rows that many transactions share (task, bucket and share counters, the outbox head) are updated last in each
+transaction,
 summed per group and in id order; the order of this file is that order of writes.
 """
 
@@ -27,7 +28,7 @@ metadata = MetaData()
 # SQLite gives rowids, and so self-made ids, only to plain INTEGER primary keys.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
-LIVE_ATTEMPTS = "state IN (%s)" % ", ".join(f"'{state}'" for state in sorted(ATTEMPT.live))
+LIVE_ATTEMPTS = f"state IN ({', '.join(repr(state) for state in sorted(ATTEMPT.live))})"
 
 jobs = Table(
     "jobs",

@@ -15,7 +15,9 @@ from . import endings, outbox
 
 @dataclass
 class Committed:
-    """What a commit means for those who wait: how many jobs can now be leased, whether there are events or new demand."""
+    """What a commit means for those who wait: how many jobs can now be leased, whether there are events or new
+    demand.
+    """
 
     leasable: int = 0
     events: bool = False
@@ -31,7 +33,8 @@ class Committed:
 class Transaction:
     """What commands see of the store. They check first and write later, so that a refusal has had no effect.
 
-    Changes to rows that many share (`task_done`, `bucket`, `event`) are only noted here and written by `finish`, summed,
+    Changes to rows that many share (`task_done`, `bucket`, `event`) are only noted here and written by `finish`,
+    summed,
     in id order, so that no two transactions wait for each other, and the outbox takes its ids last of all.
     """
 

@@ -1,6 +1,7 @@
 """The writer: one thread that takes the commands that wait into one transaction and answers each after the commit.
 
-A commit costs a disk's fsync; thirty-two clients share it. A group in which a statement fails is run again one command at
+A commit costs a disk's fsync; thirty-two clients share it. A group in which a statement fails is run again one
+command at
 a time, so that only the culprit gets the error.
 """
 
@@ -32,7 +33,8 @@ MAX_ROWS = 2000
 class Command(Protocol[R_co]):
     """A change of the store, as a value. `rows` is about how many rows it writes; long changes are cut into slices."""
 
-    rows: int
+    @property
+    def rows(self) -> int: ...
 
     def apply(self, tx: Transaction) -> R_co:
         """Do it. May be called again on a fresh transaction. Raises DomainError before it has written anything."""

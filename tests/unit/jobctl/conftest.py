@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from barnstorm.jobctl.main import cli
 from click.testing import CliRunner, Result
+
+from barnstorm.jobctl.main import cli
 
 from .fake import TOKEN, Fake, serve
 

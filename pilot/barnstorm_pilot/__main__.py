@@ -1,0 +1,7 @@
+"""`python -m barnstorm_pilot`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

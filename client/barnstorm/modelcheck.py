@@ -40,7 +40,7 @@ _PATTERNS = {
 def problems_of(error: Any, cls: type, document: Any) -> list[Wrong]:
     """The errors of a pydantic ValidationError about `document`, which should have been a `cls`; one a place."""
     found: dict[Where, Wrong] = {}
-    for one in error.errors(include_url=False):
+    for one in _meant(error.errors(include_url=False)):
         where, branch = _place(one["loc"], document)
         if branch and isinstance(_at(document, where), dict) and branch.startswith("literal["):
             continue  # an object was meant: what the words of the union say is beside the point
@@ -48,6 +48,18 @@ def problems_of(error: Any, cls: type, document: Any) -> list[Wrong]:
         before = found.get(where)
         found[where] = wrong if before is None else _joined(before, wrong)
     return list(found.values())
+
+
+def _meant(errors: list[Any]) -> list[Any]:
+    """Of a union's variants only the one that the value's `kind` names has anything to say; of none, that there is none."""
+    others = {one["loc"][:-1]: one for one in errors if one["type"] == "literal_error" and one["loc"][-1:] == ("kind",)}
+    kept = [one for one in errors if not any(one["loc"][: len(loc)] == loc for loc in others)]
+    for union in dict.fromkeys(loc[:-1] for loc in others):
+        if not any(one["loc"][: len(union)] == union for one in kept):
+            refused = [one for loc, one in others.items() if loc[:-1] == union]
+            kinds = ", ".join(str(one["ctx"]["expected"]) for one in refused)
+            kept.append({**refused[0], "loc": (*union, "kind"), "ctx": {"expected": kinds}})
+    return kept
 
 
 def _wrong(one: Any, where: Where, cls: type) -> Wrong:

@@ -1,8 +1,7 @@
 """The application: the table of calls on FastAPI, each a plain handler behind the same door (who asks, policy, errors).
 
 FastAPI's own request machinery is left aside on purpose: it bounded a prototype's throughput, and one kind of handler
-for
-hot and cold routes is easier to read than two. OpenAPI is made from the same table (`openapi.py`).
+for hot and cold routes is easier to read than two. OpenAPI is made from the same table (`routes/openapi.py`).
 """
 
 import logging
@@ -18,9 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from barnstorm_server import freeze
+from barnstorm_server.agents.crew import Crew
 from barnstorm_server.auth.policy import check
-from barnstorm_server.openapi import document
 from barnstorm_server.routes.http import Ask, refusal
+from barnstorm_server.routes.openapi import document
 from barnstorm_server.routes.table import CALLS, Call
 from barnstorm_server.services import Services
 from barnstorm_server.settings import Settings
@@ -31,12 +31,15 @@ log = logging.getLogger("barnstorm.http")
 def build(settings: Settings) -> FastAPI:
     """The server's application. The store is opened here, so that what is wrong with it stops the start."""
     services = Services(settings)
+    crew = Crew(services)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.start()
+        crew.start()
         freeze.after_start()
         yield
+        crew.stop()
         services.stop()
 
     app = FastAPI(

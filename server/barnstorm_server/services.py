@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,15 +15,12 @@ from sqlalchemy import text
 
 from barnstorm.model.ids import AttemptId
 from barnstorm.model.pilots import Clock
-from barnstorm_server.agents.brokerage import demand_now
-from barnstorm_server.agents.loop import Agent
-from barnstorm_server.agents.tasks import slices
-from barnstorm_server.agents.watchdog import Watchdog
+from barnstorm.queuefile import load_queues, queue_files
 from barnstorm_server.auth.bootstrap import ensure_tokens
 from barnstorm_server.auth.keys import KeyRing
 from barnstorm_server.auth.tokens import Issued, TokenAuthority
 from barnstorm_server.commands.lease import Dispatch
-from barnstorm_server.commands.release import ReleaseDue
+from barnstorm_server.commands.queues import PutQueue
 from barnstorm_server.commands.tokens import NewToken, RecordTokens
 from barnstorm_server.files.blobs import BlobFiles
 from barnstorm_server.files.logs import LogFiles
@@ -31,6 +29,7 @@ from barnstorm_server.settings import Settings
 from barnstorm_server.store import schema
 from barnstorm_server.store.catalog import Catalog
 from barnstorm_server.store.engine import Store
+from barnstorm_server.store.errors import Busy
 from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.transaction import Committed
 from barnstorm_server.store.writer import Command, Writer
@@ -56,7 +55,7 @@ class Services:
         self.store = Store(settings.database)
         schema.upgrade(self.store.engine)
         self.revoked: frozenset[str] = frozenset()
-        self.authority = TokenAuthority(KeyRing(data / "keys"), lambda jti: jti in self.revoked)
+        self.authority = TokenAuthority(KeyRing.open(data), lambda jti: jti in self.revoked)
         self.catalog = Catalog()
         self.tasks = TaskCache()
         self.dispatch = Dispatch(
@@ -67,32 +66,22 @@ class Services:
         self.wakeups = Wakeups()
         self.samples: OrderedDict[AttemptId, dict[str, float]] = OrderedDict()
         self.writer = Writer(self.store, self._committed, settings.writer_queue)
-        self.watchdog = Watchdog(self.dispatch)
         self._readers = ThreadPoolExecutor(8, thread_name_prefix="read")
         self._files = ThreadPoolExecutor(8, thread_name_prefix="files")  # a slow list never holds up a log
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.agents = {
-            "brokerage": Agent("brokerage", self._broker, every_s=5.0, at_most_s=0.05),
-            "tasks": Agent("tasks", self._work_on_tasks, every_s=5.0),
-            "watchdog": Agent("watchdog", self._watch, every_s=1.0),
-            "housekeeping": Agent("housekeeping", self._keep_house, every_s=2.0),
-        }
+        self.listeners: list[Callable[[Committed], None]] = []
+        self.health: dict[str, Callable[[], dict[str, Any]]] = {"writer": self.writer.health}
 
     def start(self) -> None:
-        """Begin to serve: the writer, the first look at queues and tokens, the agents."""
+        """Begin to serve: the writer, queue files, the first look at queues and tokens."""
         self._loop = asyncio.get_running_loop()
         self.writer.start()
         self.refresh()
+        self._apply_queue_files()
         ensure_tokens(self.authority, Path(self.settings.data_dir), record=self._record_token)
-        for agent in self.agents.values():
-            agent.start()
-        self.agents["brokerage"].wake()
-        self.agents["tasks"].wake()
 
     def stop(self) -> None:
         """Finish what was accepted, then let go of the store."""
-        for agent in self.agents.values():
-            agent.stop()
         self.writer.close()
         self._readers.shutdown()
         self._files.shutdown()
@@ -105,6 +94,12 @@ class Services:
     async def read(self, function: Callable[..., R], *args: Any) -> R:
         """Call `function(connection, *args)` on a reading connection, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._reading, function, args)
+
+    def check_disk(self) -> None:
+        """Raise Busy when the data directory's disk is nearly full: what is left belongs to the database."""
+        free_mib = shutil.disk_usage(self.settings.data_dir).free >> 20
+        if free_mib < self.settings.min_free_disk_mib:
+            raise Busy(f"the server's disk has {free_mib:,} MiB left; its operator must make room", retry_after_s=30.0)
 
     async def file(self, function: Callable[..., R], *args: Any) -> R:
         """Call a function that reads or writes files, in a thread."""
@@ -129,20 +124,11 @@ class Services:
         while len(self.samples) > MAX_SAMPLES:
             self.samples.popitem(last=False)
 
-    @property
-    def is_healthy(self) -> bool:
-        """Whether writes and every agent make progress."""
-        return self.writer.alive and all(agent.alive for agent in self.agents.values())
-
     def _committed(self, what: Committed) -> None:
         if what.queues or what.tokens:
             self.refresh()
-        if what.demand:
-            self.agents["brokerage"].wake()
-        if what.tasks_to_work_on:
-            self.agents["tasks"].wake()
-        if what.workers_ended:
-            self.agents["watchdog"].wake()
+        for listener in self.listeners:
+            listener(what)
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self.wakeups.committed, what)
@@ -150,26 +136,12 @@ class Services:
     def _record_token(self, kind: str, subject: str, issued: Issued) -> None:
         self.writer.do(RecordTokens("barnstorm-server", [NewToken(issued.jti, kind, subject, issued.expires_at)]))
 
-    def _broker(self) -> None:
-        with self.store.engine.connect() as connection:
-            command = demand_now(connection, self.catalog.queues, self.store.now(connection))
-        self.writer.do(command)
-
-    def _work_on_tasks(self) -> None:
-        while True:
-            with self.store.engine.connect() as connection:
-                commands = list(slices(connection))
-            more = [self.writer.do(command) for command in commands]
-            if not any(more):
-                return
-
-    def _watch(self) -> None:
-        with self.store.engine.connect() as connection:
-            commands = self.watchdog.lost(connection, self.store.now(connection))
-        for command in commands:
-            ended = self.writer.do(command)
-            log.warning("pilot p%d was ended: %s; it held %d attempts", command.pilot, command.why, ended)
-
-    def _keep_house(self) -> None:
-        self.writer.do(ReleaseDue(self.tasks))
-        self.refresh()
+    def _apply_queue_files(self) -> None:
+        """Apply the queue files of `queue_dir`; a wrong one is told and left out, the others work."""
+        if self.settings.queue_dir is None:
+            return
+        good, problems = load_queues(queue_files(self.settings.queue_dir))
+        for problem in problems:
+            log.error("queue file left out: %s", problem)
+        for one in good:
+            self.writer.do(PutQueue(one.config, f"file {one.path.name}"))

@@ -60,9 +60,12 @@ def _of_client(error: BaseException) -> Optional[Failure]:
     """Errors of the client's own parts; they are imported here, for a command that goes well needs none of them."""
     from ..api.errors import ApiError, Unreachable
     from ..contexts import ContextError
+    from ..jsonfile import BadFile
     from ..model.ids import InvalidId
     from ..model.task import InvalidSpec
 
+    if isinstance(error, BadFile):
+        return Failure([str(one) for one in error.problems], USAGE)
     if isinstance(error, InvalidSpec):
         return Failure([f"error: {error}", *_allowed(error.allowed, str(error))], USAGE)
     if isinstance(error, ApiError):

@@ -2,8 +2,7 @@
 
 import json
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -11,6 +10,9 @@ from . import exits
 from .arguments import SubmitCommand
 from .quantities import MEMORY, PAIR, TIME
 from .spec import Document, Draft, draft, sources
+
+if TYPE_CHECKING:
+    from ..jsonfile import Document as JsonFile
 
 OPTIONS = (
     click.option("--name", metavar="TEXT", help="A name for people."),
@@ -96,9 +98,9 @@ def command(**options: Any) -> int:
     """
     from .session import people
 
-    base = read_document(options["task_file"]) if options["task_file"] else None
-    made = draft(options, base)
-    check(made)
+    file = read_document(options["task_file"]) if options["task_file"] else None
+    made = draft(options, file.value if file is not None else None)
+    check(made, file)
     if options["dry_run"]:
         click.echo(json.dumps(made.document, indent=2))
         return exits.OK
@@ -119,35 +121,42 @@ def command(**options: Any) -> int:
     return wait_for(api, [str(task["id"])], options["timeout"])
 
 
-def read_document(file: str) -> Document:
-    """A task file. Raises click.UsageError with the line of what is no JSON."""
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise click.UsageError(f"{file}:{error.lineno}: {error.msg}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--task-file {file}: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(document, dict):
-        raise click.UsageError(f"{file}: a task file holds one JSON object")
+def read_document(file: str) -> "JsonFile":
+    """A task file. Raises BadFile with the line of what is no JSON."""
+    from ..jsonfile import BadFile, Problem, parse, read
+
+    document = parse(sys.stdin.read(), "stdin") if file == "-" else read(file)
+    if not isinstance(document.value, dict):
+        raise BadFile([Problem(document.file, 1, "", "a task file holds one JSON object")])
+    if document.problems:
+        raise BadFile(document.problems)
     return document
 
 
-def check(made: Draft) -> None:
-    """The server's own check, before anything is uploaded. What does not even have the right types it tells itself."""
+def check(made: Draft, file: Optional["JsonFile"]) -> None:
+    """The server's own check, before anything is uploaded. Raises InvalidSpec, BadFile or click.UsageError."""
     from ..model.base import from_wire
-    from ..model.task import InvalidSpec, TaskSpec, check_task
+    from ..model.task import TaskSpec, check_task
+
+    if file is not None:
+        _check_fields(made.document, file)
+    check_task(from_wire(TaskSpec, made.document))
+
+
+def _check_fields(document: Document, file: "JsonFile") -> None:
+    """Names and types of a task file's fields. Raises BadFile with their lines."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from ..jsonfile import BadFile, Problem, dotted
+    from ..model.task import TaskSpec
+    from ..modelcheck import problems_of
 
     try:
-        spec = from_wire(TaskSpec, made.document)
-        check_task(spec)
-    except InvalidSpec:
-        raise
-    except (TypeError, AttributeError, KeyError, IndexError, ValueError):
-        if not made.uploads:
-            return
-        raise click.UsageError(
-            "the task document is wrong; the server says how once it has no --input: leave those out"
+        TypeAdapter(TaskSpec).validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        found = problems_of(error, TaskSpec, document)
+        raise BadFile(
+            [Problem(file.file, file.line(one.where), dotted(one.where), *one[1:]) for one in found]
         ) from None
 
 

@@ -37,14 +37,6 @@ class Seeds(Spec):
 
 
 @dataclass
-class Files(Spec):
-    """One job a file: `{file}` is the name under which that input lies in the work directory."""
-
-    files: list["FileIn"]
-    kind: Literal["files"] = "files"
-
-
-@dataclass
 class FileIn(Spec):
     """An input file. `source` is one of
 
@@ -55,6 +47,14 @@ class FileIn(Spec):
     source: str = field(max_length=4096, pattern=r"^(blob:[0-9a-f]{64}|site:/.+|task:[1-9][0-9]*(/.+)?)$")
     name: str = field("", max_length=1024, doc="path below the work directory; empty: the source's own name")
     executable: bool = False
+
+
+@dataclass
+class Files(Spec):
+    """One job a file: `{file}` is the name under which that input lies in the work directory."""
+
+    files: list[FileIn]
+    kind: Literal["files"] = "files"
 
 
 Collection = Union[Numbers, Rows, Seeds, Files]

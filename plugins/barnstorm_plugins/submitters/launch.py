@@ -4,6 +4,7 @@ BARNSTORM_SERVER           the server's address as the node sees it
 BARNSTORM_JOIN_TOKEN_FILE  a file with the join token, mode 0600
 BARNSTORM_QUEUE            the queue it works for
 BARNSTORM_WORKER           the worker it runs in
+BARNSTORM_CA_FILE          certificates to trust, where the system's do not do
 """
 
 import os

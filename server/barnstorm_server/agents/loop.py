@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 log = logging.getLogger("barnstorm.agents")
 
@@ -47,6 +48,10 @@ class Agent:
     def alive(self) -> bool:
         """Whether rounds still come to their end in time."""
         return self._thread.is_alive() and time.monotonic() - self.last_round < self.every_s + 60
+
+    def health(self) -> dict[str, Any]:
+        """What `GET /healthz` says of it."""
+        return {"ok": self.alive, "rounds": self.rounds, "failures": self.failures, "last_error": self.last_error}
 
     def _run(self) -> None:
         pause = self.every_s

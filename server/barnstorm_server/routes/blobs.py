@@ -18,6 +18,7 @@ _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)\Z")
 async def put(ask: Ask) -> Response:
     """Keep bytes whose sha256 is the path's last part; 200 when they were there, 201 when they are new."""
     digest, owner = _digest(ask), await _owner(ask)
+    ask.services.check_disk()
     blobs = ask.services.blobs
     known = blobs.size(digest)
     with blobs.incoming(digest) as incoming:

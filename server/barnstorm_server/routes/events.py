@@ -58,14 +58,9 @@ def _read(
 
 async def health(ask: Ask) -> Response:
     """Whether writes and agents make progress: 200 or 503."""
-    services = ask.services
-    agents = {
-        name: {"ok": agent.alive, "rounds": agent.rounds, "failures": agent.failures}
-        for name, agent in services.agents.items()
-    }
-    ok = services.is_healthy
-    writer = {"ok": services.writer.alive, "waiting": services.writer.waiting, "commits": services.writer.commits}
-    return answer({"ok": ok, "writer": writer, "agents": agents}, 200 if ok else 503)
+    parts = {name: told() for name, told in ask.services.health.items()}
+    ok = all(part["ok"] for part in parts.values())
+    return answer({"ok": ok, **parts}, 200 if ok else 503)
 
 
 async def about(ask: Ask) -> Response:

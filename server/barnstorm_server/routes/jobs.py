@@ -104,6 +104,7 @@ async def put_log(ask: Ask) -> Response:
     row = await services.read(attempt_row, attempt)
     if ask.who.pilot != row.pilot_id:
         raise Stale(f"attempt {attempt} is not this pilot's", ids=[str(attempt)])
+    services.check_disk()
     data = await ask.body(MAX_LOG_PIECE)
     kept = await services.file(services.logs.append, attempt, stream, ask.query_int("offset", 0, 0, 2**62), data)
     if kept.gap:

@@ -42,13 +42,13 @@ async def issue(ask: Ask) -> Response:
     issued = ask.services.authority.issue(grant.kind, grant.subject, ttl_s, grant.groups, grant.queues, uses=uses)
     queue = wanted.queues[0] if wanted.kind == "join" else None
     record = NewToken(issued.jti, grant.kind, grant.subject, issued.expires_at, uses, queue)
-    await ask.services.do(RecordTokens(who.subject, [record]))
+    await ask.services.do(RecordTokens(f"{who.kind} {who.subject}", [record]))
     return answer({"jti": issued.jti, "token": issued.token, "expires_at": issued.expires_at}, 201)
 
 
 async def ls(ask: Ask) -> Response:
     """Tokens that were issued by a request; the tokens themselves are stored nowhere."""
-    wanted = {} if ask.scope == "any" else {"subject": ask.who.subject}
+    wanted = {} if ask.scope == "any" else {"subject": ask.who.subject, "kind": ask.who.kind}
     return page(*await ask.services.read(things, "token", wanted, *ask.page()))
 
 
@@ -57,7 +57,9 @@ async def revoke(ask: Ask) -> Response:
     jti = ask.path("jti")
     if ask.scope != "any" and jti != ask.who.jti:
         row = await ask.services.read(thing, "token", jti)
-        if ask.who.subject not in (row["subject"], row["issued_by"]):
+        if (row["subject"], row["kind"]) != (ask.who.subject, ask.who.kind) and row[
+            "issued_by"
+        ] != f"{ask.who.kind} {ask.who.subject}":
             raise NotFound("token", jti)
     await ask.services.do(RevokeToken(jti))
     return Response(status_code=204)

@@ -87,6 +87,10 @@ class Writer:
         """Whether commands make progress: nothing waits, or something was answered in the last ten seconds."""
         return self._thread.is_alive() and (self.waiting == 0 or time.monotonic() - self.last_progress < 10)
 
+    def health(self) -> dict[str, Any]:
+        """What `GET /healthz` says of it."""
+        return {"ok": self.alive, "waiting": self.waiting, "commits": self.commits}
+
     def close(self) -> None:
         """Answer what waits, then stop."""
         self._closed = True

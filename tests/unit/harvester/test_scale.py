@@ -15,6 +15,7 @@ from barnstorm_harvester.rules.scale import ScaleDecision, decide
 from barnstorm_harvester.rules.supply import LiveWorker, Place, Supply
 
 ONE = Shape(1, 2000, 600, 0)
+NO_NODE = "the submitter does not say how large a node is: give the worker a shape"
 SLOT = WorkerSlot(cores=8, memory_mib=16_000, walltime_s=3600, disk_mib=1000)
 
 
@@ -76,7 +77,7 @@ def one(decisions: list[ScaleDecision]) -> tuple[int, str]:
             [],
             (
                 0,
-                "9 wait, 9 of 1 cores, 2,000 MiB: the submitter does not say how large a node is: give the worker a shape",
+                f"9 wait, 9 of 1 cores, 2,000 MiB: {NO_NODE}",
             ),
         ),
     ],

@@ -1,5 +1,7 @@
 """A fake server, and jobctl as a function of its arguments."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

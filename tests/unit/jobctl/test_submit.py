@@ -154,6 +154,27 @@ def test_a_task_file_under_the_options(jobctl: Run, fake: Fake, tmp_path: Path) 
     assert sent(fake) == document
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{\n", ":2: the file ends too early: a bracket or a value is missing\n"),
+        ("[]", ":1: a task file holds one JSON object\n"),
+        ('{"name": "a",\n"name": "b"}', ":2: name: stands twice in this object; first on line 1\n"),
+        ('{\n"nedes": {}}', ":2: nedes: unknown field; did you mean 'needs'?\n"),
+        ('{\n"needs": {\n"cores": "4"}}', ':3: needs.cores: must be a whole number (value "4")\n'),
+        ('{\n"inputs": [{"source": "http:x"}]}', ":2: inputs[0].source: has a form that is not allowed (value"),
+        ('{\n"over": {"kind": "seeds", "count": 0}}', ":2: over.count: must be at least 1 (value 0)\n"),
+        ('{\n"over": {"kind": "numbrs"}}', ":2: over.kind: is not one of those allowed"),
+    ],
+)
+def test_a_wrong_task_file(jobctl: Run, fake: Fake, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "t.json").write_text(text)
+    done = jobctl("submit", "--task-file", tmp_path / "t.json", "--", "true")
+    assert done.exit_code == 2
+    assert done.output.startswith(f"{tmp_path}/t.json{said}")
+    assert fake.calls == []
+
+
 def test_dry_run_sends_nothing(jobctl: Run, fake: Fake) -> None:
     done = jobctl("submit", "--dry-run", "--array", "0-9", "--", "x", "{i}")
     assert json.loads(done.output)["over"] == {"kind": "numbers", "ranges": "0-9"}
@@ -180,7 +201,6 @@ def test_dry_run_sends_nothing(jobctl: Run, fake: Fake) -> None:
         ("", "nothing to run: write a command after --"),
         ("--", "there is no command after --"),
         ("--colour x -- x", "No such option"),
-        ("--task-file nothing.json", "--task-file nothing.json: No such file"),
     ],
 )
 def test_what_is_refused_before_anything_is_sent(

@@ -4,8 +4,8 @@
     <files_dir>/mood.json           how it behaves: {"submit": MOOD, "poll": MOOD, "find": MOOD, "cancel": MOOD}
     <files_dir>/calls               a line a call
 
-Moods: ok · busy (says come again) · refuse (says never) · crash (an error of its own) · lose (does it, and no answer comes)
-· silent (answers, but leaves all workers out) · hang (as a command that never ends).
+Moods: ok · busy (says come again) · refuse (says never) · crash (an error of its own) · lose (does it, and no answer
+comes) · silent (answers, but leaves all workers out) · hang (as a command that never ends).
 """
 
 import json

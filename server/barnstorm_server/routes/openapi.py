@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 
 from barnstorm.model.errors import WireError
 from barnstorm_server.auth.policy import POLICIES
-from barnstorm_server.examples import EXAMPLES
-from barnstorm_server.routes.table import Call
+
+from .examples import EXAMPLES
+from .table import Call
 
 _INTEGERS = {"limit", "offset", "after", "version", "job"}
 

@@ -1,0 +1,73 @@
+"""The agents of a server, as one crew: started and stopped together, woken by what was committed."""
+
+import logging
+
+from barnstorm_server.commands.release import ReleaseDue
+from barnstorm_server.services import Services
+from barnstorm_server.store.transaction import Committed
+
+from .brokerage import demand_now
+from .loop import Agent
+from .tasks import slices
+from .watchdog import Watchdog
+
+log = logging.getLogger("barnstorm.agents")
+
+
+class Crew:
+    """Brokerage, work on tasks, the watchdog and housekeeping. One that fails is seen in `GET /healthz` and goes on."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._watchdog = Watchdog(services.dispatch)
+        self.agents = {
+            "brokerage": Agent("brokerage", self._broker, every_s=5.0, at_most_s=0.05),
+            "tasks": Agent("tasks", self._work_on_tasks, every_s=5.0),
+            "watchdog": Agent("watchdog", self._watch, every_s=1.0),
+            "housekeeping": Agent("housekeeping", self._keep_house, every_s=2.0),
+        }
+        services.listeners.append(self._committed)
+        services.health.update({name: agent.health for name, agent in self.agents.items()})
+
+    def start(self) -> None:
+        for agent in self.agents.values():
+            agent.start()
+        self.agents["brokerage"].wake()
+        self.agents["tasks"].wake()
+
+    def stop(self) -> None:
+        for agent in self.agents.values():
+            agent.stop()
+
+    def _committed(self, what: Committed) -> None:
+        if what.demand:
+            self.agents["brokerage"].wake()
+        if what.tasks_to_work_on:
+            self.agents["tasks"].wake()
+        if what.workers_ended:
+            self.agents["watchdog"].wake()
+
+    def _broker(self) -> None:
+        services = self._services
+        with services.store.engine.connect() as connection:
+            command = demand_now(connection, services.catalog.queues, services.store.now(connection))
+        services.writer.do(command)
+
+    def _work_on_tasks(self) -> None:
+        more = True
+        while more:
+            with self._services.store.engine.connect() as connection:
+                commands = list(slices(connection))
+            answers = [self._services.writer.do(command) for command in commands]  # each gets its slice
+            more = any(answers)
+
+    def _watch(self) -> None:
+        with self._services.store.engine.connect() as connection:
+            commands = self._watchdog.lost(connection, self._services.store.now(connection))
+        for command in commands:
+            ended = self._services.writer.do(command)
+            log.warning("pilot p%d was ended: %s; it held %d attempts", command.pilot, command.why, ended)
+
+    def _keep_house(self) -> None:
+        self._services.writer.do(ReleaseDue(self._services.tasks))
+        self._services.refresh()

@@ -1,0 +1,75 @@
+"""The store's tests run on both engines: SQLite in a file, and a PostgreSQL that they start themselves."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from barnstorm_server.store import schema
+from barnstorm_server.store.engine import Store
+from tests.services.postgres import Cluster, programs
+
+from .world import World
+
+SQLITE = "sqlite"
+POSTGRES = "postgres"
+ENGINES = (SQLITE, pytest.param(POSTGRES, marks=pytest.mark.postgres))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL for all tests."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL's server programs (initdb, postgres) are not installed")
+    before = os.environ.get("BARNSTORM_TEST_DURABILITY")
+    os.environ["BARNSTORM_TEST_DURABILITY"] = "off"
+    cluster = Cluster(found)
+    yield cluster
+    cluster.stop()
+    if before is None:
+        del os.environ["BARNSTORM_TEST_DURABILITY"]
+    else:
+        os.environ["BARNSTORM_TEST_DURABILITY"] = before
+
+
+@pytest.fixture(params=ENGINES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
+    if request.param == SQLITE:
+        return f"sqlite:///{tmp_path}/empty.db"
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.empty()
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the tables of today."""
+    if request.param == SQLITE:
+        return sqlite(tmp_path)
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.migrated()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    store = Store(url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def world(store: Store) -> Iterator[World]:
+    world = World(store)
+    yield world
+    world.close()
+
+
+def sqlite(folder: Path) -> str:
+    """A migrated SQLite database below a folder."""
+    url = f"sqlite:///{folder}/barnstorm.db"
+    store = Store(url)
+    schema.upgrade(store.engine)
+    store.close()
+    return url

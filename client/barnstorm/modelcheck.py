@@ -51,7 +51,7 @@ def problems_of(error: Any, cls: type, document: Any) -> list[Wrong]:
 
 
 def _meant(errors: list[Any]) -> list[Any]:
-    """Of a union's variants only the one that the value's `kind` names has anything to say; of none, that there is none."""
+    """Of a union's variants only the one that the value's `kind` names counts; if it names none, that is the error."""
     others = {one["loc"][:-1]: one for one in errors if one["type"] == "literal_error" and one["loc"][-1:] == ("kind",)}
     kept = [one for one in errors if not any(one["loc"][: len(loc)] == loc for loc in others)]
     for union in dict.fromkeys(loc[:-1] for loc in others):

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from barnstorm.settingsfile import SettingsError
+from barnstorm.settingsfile import Loaded, SettingsError
 from barnstorm.settingsfile.docs import effective, example, table
 
 from . import journal
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         loaded = load_settings(arguments.config, os.environ)
         if arguments.command == "settings":
-            print(effective(loaded, {}), end="")
+            print(_settings(loaded, arguments), end="")
             return 0
         journal.set_up(loaded.settings.log_level)
         service = Service(loaded.settings)
@@ -48,6 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: service.stop())
     service.run()
     return 0
+
+
+def _settings(loaded: Loaded[Settings], arguments: argparse.Namespace) -> str:
+    if arguments.example:
+        return example_file()
+    return settings_table() if arguments.markdown else effective(loaded, {})
 
 
 def example_file() -> str:
@@ -73,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="TOML file with settings [BARNSTORM_HARVESTER_CONFIG]"
     )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--example", action="store_true", help="settings: print a file with every one at its default")
+    which.add_argument("--markdown", action="store_true", help="settings: print the table of docs/site/harvester.md")
     parser.add_argument("command", nargs="?", choices=["run", "settings"], default="run", metavar="COMMAND")
     return parser
 

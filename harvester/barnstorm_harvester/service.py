@@ -46,8 +46,8 @@ class Service:
             raise CannotStart(
                 f"{root} cannot be made: {error.strerror}; set dir to a folder that you may write"
             ) from None
-        self._lock = _lock(root / "harvester.lock")
         token = _token(settings.token_path)
+        self._lock = _lock(root / "harvester.lock")
         transport = RequestsTransport(settings.server, str(settings.ca_file) if settings.ca_file else None)
         self._connection = Connection(transport, token)
         self._api = HarvesterApi(self._connection, settings.harvester_name)

@@ -1,6 +1,7 @@
 """What this process's cgroups allow, as far as they can be read (writing is rarely delegated). Version 2 and version 1."""
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Optional
 
 from . import proc
 
@@ -9,7 +10,9 @@ _ROOT = "/sys/fs/cgroup"
 
 def memory_limit_mib() -> Optional[int]:
     """The tightest memory limit above this process, or None."""
-    limits = [_number(f"{where}/{name}") for where, name in _each("memory", ("memory.max",), ("memory.limit_in_bytes",))]
+    limits = [
+        _number(f"{where}/{name}") for where, name in _each("memory", ("memory.max",), ("memory.limit_in_bytes",))
+    ]
     # Version 1 says "no limit" by a number near 2^63.
     found = [limit >> 20 for limit in limits if limit is not None and limit < 1 << 60]
     return min(found, default=None)
@@ -39,18 +42,18 @@ def oom_kills() -> int:
     return most
 
 
-def _each(controller: str, v2: Tuple[str, ...], v1: Tuple[str, ...]) -> Iterator[Tuple[str, str]]:
+def _each(controller: str, v2: tuple[str, ...], v1: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """(directory, file name) of this process's group and of each one above it."""
     for version, path in _groups(proc.read("/proc/self/cgroup"), controller):
         base = _ROOT if version == 2 else f"{_ROOT}/{controller}"
-        parts: List[str] = [part for part in path.split("/") if part and part != ".."]
+        parts: list[str] = [part for part in path.split("/") if part and part != ".."]
         for depth in range(len(parts), -1, -1):
             for name in v2 if version == 2 else v1:
                 yield "/".join([base, *parts[:depth]]), name
 
 
-def _groups(data: Optional[bytes], controller: str) -> Iterator[Tuple[int, str]]:
-    found: Dict[int, str] = {}
+def _groups(data: Optional[bytes], controller: str) -> Iterator[tuple[int, str]]:
+    found: dict[int, str] = {}
     for line in (data or b"").decode(errors="replace").splitlines():
         number, _, rest = line.partition(":")
         names, _, path = rest.partition(":")

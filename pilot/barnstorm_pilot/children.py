@@ -3,7 +3,8 @@
 import os
 import resource
 import signal
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Callable, NamedTuple, Optional
 
 from . import proc
 
@@ -16,7 +17,7 @@ class Ended(NamedTuple):
 
     status: int
     usage: "resource.struct_rusage"
-    io: Optional[Tuple[int, int, int, int]]
+    io: Optional[tuple[int, int, int, int]]
 
 
 OnEnd = Callable[[Ended], None]
@@ -26,7 +27,7 @@ class Children:
     """The pilot's children. Orphans that the kernel gives us are reaped too, and belong to nobody here."""
 
     def __init__(self) -> None:
-        self._waiting: Dict[int, OnEnd] = {}
+        self._waiting: dict[int, OnEnd] = {}
 
     def start(
         self, path: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdout: int, stderr: int, on_end: OnEnd
@@ -49,7 +50,7 @@ class Children:
         return pid in self._waiting
 
     @property
-    def running(self) -> List[int]:
+    def running(self) -> list[int]:
         return list(self._waiting)
 
     def reap(self) -> None:
@@ -96,7 +97,13 @@ def _spawn(path: str, argv: Sequence[str], env: Mapping[str, str], stdout: int, 
         import subprocess
 
         child = subprocess.Popen(
-            list(argv), executable=path, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+            list(argv),
+            executable=path,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
         )
         child.returncode = 0  # the status is taken by `reap`; the object must not wait for it
         return child.pid

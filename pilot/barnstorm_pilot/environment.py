@@ -1,6 +1,6 @@
 """The environment of a payload, written from nothing: docs/payload-environment.md tells users what they find in it."""
 
-from typing import Dict, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from barnstorm.model.ids import AttemptId
 from barnstorm.model.shape import Shape
@@ -16,7 +16,7 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def base(pilot: Mapping[str, str]) -> Dict[str, str]:
+def base(pilot: Mapping[str, str]) -> dict[str, str]:
     """What every payload of this pilot gets of the pilot's environment."""
     kept = {name: value for name, value in pilot.items() if name in KEPT or name.startswith("LC_")}
     kept.setdefault("PATH", DEFAULT_PATH)
@@ -33,7 +33,7 @@ def build(
     needs: Shape,
     gpus: Sequence[str],
     places: Mapping[str, str],
-) -> Dict[str, str]:
+) -> dict[str, str]:
     """The whole environment; the later overrides the earlier: node, pilot's defaults, queue, task, BARNSTORM_….
 
     `places` are the variables that name directories. Raises UnknownPlaceholder.
@@ -59,6 +59,6 @@ def build(
     return env
 
 
-def directories(work: str, tmp: str) -> Dict[str, str]:
+def directories(work: str, tmp: str) -> dict[str, str]:
     """The variables that name the job's directories."""
     return {"HOME": work, "PWD": work, "TMPDIR": tmp, "TMP": tmp, "TEMP": tmp}

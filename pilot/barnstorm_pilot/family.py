@@ -7,12 +7,12 @@ last by there being no other attempt it could have come from.
 
 import os
 import signal
-from typing import Dict, Iterable, List, Set, Tuple
+from collections.abc import Iterable
 
 from . import proc
 from .children import Children
 
-Key = Tuple[int, int]
+Key = tuple[int, int]
 
 
 class Family:
@@ -22,7 +22,7 @@ class Family:
         self.attempt = attempt
         self.root = root
         self.mark = f"BARNSTORM_ATTEMPT={attempt}".encode()
-        self.seen: Set[Key] = set()
+        self.seen: set[Key] = set()
 
     def owns(self, orphan: proc.Stat) -> bool:
         """Whether a process is known to have come from this payload."""
@@ -36,14 +36,14 @@ class Families:
 
     def __init__(self, children: Children) -> None:
         self._children = children
-        self._families: Dict[str, Family] = {}
-        self._strays: Dict[Key, Set[str]] = {}
+        self._families: dict[str, Family] = {}
+        self._strays: dict[Key, set[str]] = {}
 
     def add(self, attempt: str, root: int) -> None:
         """A payload was started."""
         self._families[attempt] = Family(attempt, root)
 
-    def trees(self) -> Dict[str, List[proc.Stat]]:
+    def trees(self) -> dict[str, list[proc.Stat]]:
         """The processes of each attempt, its orphans included. One pass over /proc."""
         roots = {attempt: family.root for attempt, family in self._families.items()}
         orphans = self._orphans(proc.children(os.getpid()))
@@ -83,11 +83,11 @@ class Families:
         """The attempt is over."""
         self._families.pop(attempt, None)
 
-    def _orphans(self, candidates: Iterable[proc.Stat]) -> List[proc.Stat]:
+    def _orphans(self, candidates: Iterable[proc.Stat]) -> list[proc.Stat]:
         """Live children of ours that we did not start."""
         return [one for one in candidates if one.state != "Z" and not self._children.is_ours(one.pid)]
 
-    def _owners(self, orphan: proc.Stat, ending: str = "") -> List[str]:
+    def _owners(self, orphan: proc.Stat, ending: str = "") -> list[str]:
         """The attempt an orphan belongs to (none while several are possible). `ending`: this one can be it no more."""
         for attempt, family in self._families.items():
             if family.owns(orphan):

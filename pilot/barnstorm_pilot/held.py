@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from typing import Dict, List, Optional, Tuple
+from typing import Optional
 
 from barnstorm.model.pilots import Report
 
@@ -13,15 +13,15 @@ class Outbox:
     """Reports that have not been answered. They are repeated until they are; their ages are told anew each time."""
 
     def __init__(self) -> None:
-        self._reports: "OrderedDict[str, Tuple[Report, Optional[float], float]]" = OrderedDict()
-        self._bytes: Dict[str, int] = {}
+        self._reports: OrderedDict[str, tuple[Report, Optional[float], float]] = OrderedDict()
+        self._bytes: dict[str, int] = {}
 
     def add(self, report: Report, started: Optional[float], ended: float) -> None:
         """Keep a report; `started` and `ended` are monotonic times."""
         self._reports[report.attempt] = (report, started, ended)
         self._bytes[report.attempt] = 1000 + sum(len(piece.data) for piece in report.logs)
 
-    def batch(self, most: int, most_bytes: int) -> List[Report]:
+    def batch(self, most: int, most_bytes: int) -> list[Report]:
         """The oldest reports, at least one if there is any, with their ages as of now."""
         now, found, size = time.monotonic(), [], 0
         for attempt, (report, started, ended) in self._reports.items():
@@ -53,7 +53,7 @@ class Ended:
     """Attempts whose end the server knows: a grant that was long on its way must not begin them again."""
 
     def __init__(self) -> None:
-        self._known: "OrderedDict[str, None]" = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def add(self, attempt: str) -> None:
         self._known[attempt] = None

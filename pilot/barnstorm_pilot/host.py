@@ -4,7 +4,7 @@ import os
 import resource
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Optional
 
 from barnstorm.api.pilot import PilotApi
 from barnstorm.model.pilots import Report
@@ -40,10 +40,10 @@ class Host:
     families: Families
     shipper: Shipper
     crew: Crew
-    stagers: Dict[str, Stager]
+    stagers: dict[str, Stager]
     cache: BlobCache
-    base_env: Dict[str, str]
-    hardware: Dict[str, Any]
+    base_env: dict[str, str]
+    hardware: dict[str, Any]
     ends_at: float
     finder: Finder = field(default_factory=Finder)
     pace: Pace = field(default_factory=Pace)
@@ -67,7 +67,7 @@ class Host:
         return self.settings.log_limit_mib << 20
 
 
-def gpu_ids(count: int, visible: Optional[str]) -> List[str]:
+def gpu_ids(count: int, visible: Optional[str]) -> list[str]:
     """The GPUs to give out: of those that the batch system gave us (CUDA_VISIBLE_DEVICES) the first ones."""
     named = [one for one in (visible or "").split(",") if one]
     return (named or [str(n) for n in range(count)])[:count]

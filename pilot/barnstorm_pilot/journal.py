@@ -3,7 +3,7 @@
 import re
 import sys
 import time
-from typing import Any, Dict
+from typing import Any
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -16,7 +16,7 @@ class Journal:
 
     def __init__(self, level: str = "info", **about: Any) -> None:
         self._least = LEVELS.index(level)
-        self.about: Dict[str, Any] = about
+        self.about: dict[str, Any] = about
 
     def debug(self, event: str, **about: Any) -> None:
         self._write(0, event, about)
@@ -30,13 +30,15 @@ class Journal:
     def error(self, event: str, **about: Any) -> None:
         self._write(3, event, about)
 
-    def _write(self, level: int, event: str, about: Dict[str, Any]) -> None:
+    def _write(self, level: int, event: str, about: dict[str, Any]) -> None:
         if level < self._least:
             return
         now = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         words = [f"{stamp}.{int(now % 1 * 1000):03d}Z {LEVELS[level].upper()} pilot: {event}"]
-        words += [f"{name}={_shown(value)}" for name, value in {**self.about, **about}.items() if value not in (None, "")]
+        words += [
+            f"{name}={_shown(value)}" for name, value in {**self.about, **about}.items() if value not in (None, "")
+        ]
         try:
             sys.stderr.write(_TOKEN.sub("[token]", " ".join(words)) + "\n")
             sys.stderr.flush()

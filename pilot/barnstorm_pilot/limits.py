@@ -1,6 +1,7 @@
 """What a running payload may use, and when it has used too much. Rules without I/O."""
 
-from typing import Mapping, Optional
+from collections.abc import Mapping
+from typing import Optional
 
 from barnstorm.model.shape import Shape
 
@@ -24,8 +25,8 @@ def over_walltime(wall_s: float, needs: Shape) -> Optional[Killed]:
 
 
 def over_disk(used_bytes: int, needs: Shape) -> Optional[Killed]:
-    """Whether its files and logs take more than it asked for."""
-    if used_bytes <= needs.disk_mib << 20:
+    """Whether its files and logs take more than it asked for. Who asked for nothing is not held to it: the pool's room is."""
+    if needs.disk_mib == 0 or used_bytes <= needs.disk_mib << 20:
         return None
     return Killed("disk", f"its files and logs take {used_bytes >> 20:,} MiB, and it asked for {needs.disk_mib:,}")
 

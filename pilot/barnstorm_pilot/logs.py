@@ -31,7 +31,9 @@ class LogStream:
         """The payload has ended: what is in the file now is all."""
         size = self.file_size()
         dropped = size - self._limit
-        self._mark = f"\n[barnstorm: {dropped:,} bytes dropped, limit {self._limit:,}]\n".encode() if dropped > 0 else b""
+        self._mark = (
+            f"\n[barnstorm: {dropped:,} bytes dropped, limit {self._limit:,}]\n".encode() if dropped > 0 else b""
+        )
 
     def file_size(self) -> int:
         return os.fstat(self._fd).st_size

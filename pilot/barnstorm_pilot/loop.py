@@ -7,7 +7,7 @@ import select
 import signal
 import time
 from collections import deque
-from typing import Any, Callable, Deque, List, Set, Tuple
+from typing import Any, Callable
 
 Callback = Callable[[], None]
 
@@ -37,10 +37,10 @@ class Loop:
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._read, select.POLLIN)
-        self._posted: Deque[Callback] = deque()
-        self._timers: List[Tuple[float, int, Timer]] = []
+        self._posted: deque[Callback] = deque()
+        self._timers: list[tuple[float, int, Timer]] = []
         self._count = 0
-        self._got: Set[int] = set()
+        self._got: set[int] = set()
         self._asleep = False
         self._running = True
         self.on_signal: Callable[[int], None] = lambda number: None
@@ -70,6 +70,13 @@ class Loop:
         self._count += 1
         heapq.heappush(self._timers, (time.monotonic() + delay_s, self._count, timer))
         return timer
+
+    def sleep(self, seconds: float) -> bool:
+        """Before `run`: wait, and tell whether a signal came meanwhile."""
+        until = time.monotonic() + seconds
+        while not self._got and time.monotonic() < until:
+            self._poll.poll(int((until - time.monotonic()) * 1000) + 1)
+        return bool(self._got)
 
     def stop(self) -> None:
         """End `run` after the present callback."""

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Optional, Sequence
+from collections.abc import Sequence
+from typing import Optional
 
 from . import exits
 from .settings import BadSetting, Settings, load
@@ -23,7 +24,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def _agent(settings: Settings) -> int:
     # Imported only here, in the child: the parent that watches over it stays small.
-    from .agent import run
+    from .start import run
 
     return run(settings)
 

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from barnstorm.model.payload import CommandPayload, Payload, ScriptPayload
 from barnstorm.model.template import fill
@@ -18,14 +19,14 @@ class Program(NamedTuple):
     """What to start."""
 
     path: str
-    argv: List[str]
+    argv: list[str]
 
 
 class Finder:
     """Finds programs as a shell would, and remembers where those on PATH are."""
 
     def __init__(self) -> None:
-        self._known: Dict[Tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], str] = {}
 
     def find(self, name: str, path: str, work: str) -> str:
         """The file to start for a command's first word. Raises CommandMissing."""
@@ -76,7 +77,7 @@ def prepare(payload: Payload, values: Mapping[str, Any], work: str, path: str, f
     raise CommandMissing(f"this pilot cannot run payloads of kind {getattr(payload, 'kind', '?')!r}")
 
 
-def interpreter(text: str) -> List[str]:
+def interpreter(text: str) -> list[str]:
     """What runs a script: the words of its first line as the kernel splits them (one argument at most), else /bin/sh.
 
     The interpreter is started by us, not by the kernel, so that scripts run from a noexec work directory too.

@@ -6,11 +6,12 @@ prmon's are.
 """
 
 import resource
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 from . import proc
 
-Sample = Dict[str, float]
+Sample = dict[str, float]
 
 GAUGES = ("nprocs", "nthreads", "pss", "rss", "swap", "vmem")
 COUNTERS = (
@@ -71,7 +72,7 @@ class Summary:
 
     def finish(
         self, usage: "resource.struct_rusage", io: Optional[Sequence[int]], wall_s: float, floor_kb: int = 0
-    ) -> Dict[str, Any]:
+    ) -> dict[str, Any]:
         """The summary at the end. `usage` and `io` are the kernel's own totals, which no sampling misses.
 
         The kernel's peak of a payload's memory begins at the size of the pilot that started it (`floor_kb`): above that
@@ -100,5 +101,5 @@ def header() -> str:
 
 def row(sample: Mapping[str, float], epoch_s: float) -> str:
     """A line of prmon.txt."""
-    values: List[float] = [epoch_s, *(sample.get(name, 0) for name in COLUMNS[1:])]
+    values: list[float] = [epoch_s, *(sample.get(name, 0) for name in COLUMNS[1:])]
     return "\t".join(str(int(value)) for value in values) + "\n"

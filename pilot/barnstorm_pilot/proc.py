@@ -1,7 +1,8 @@
 """Reading /proc: who is whose child, and what a process uses. Processes may vanish at any moment: then None, or nothing."""
 
 import os
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from collections.abc import Iterable
+from typing import NamedTuple, Optional
 
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 PAGE_KB = (os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096) // 1024
@@ -65,7 +66,7 @@ def parse_stat(data: bytes) -> Optional[Stat]:
         return None
 
 
-def pids() -> List[int]:
+def pids() -> list[int]:
     """All processes that can be seen."""
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -73,7 +74,7 @@ def pids() -> List[int]:
         return []
 
 
-def newer_than(pid: int) -> List[int]:
+def newer_than(pid: int) -> list[int]:
     """Processes that may have been started after `pid` was. Numbers are given in rising order, and wrap around."""
     data = read("/proc/loadavg", 200)
     try:
@@ -87,13 +88,13 @@ def newer_than(pid: int) -> List[int]:
     return pids()
 
 
-def family_of(roots: Iterable[int]) -> Dict[int, List[Stat]]:
+def family_of(roots: Iterable[int]) -> dict[int, list[Stat]]:
     """The live process trees below each root, the root included; one pass over /proc for all of them."""
     wanted = list(roots)
     if _HAS_CHILDREN:
         return {root: _tree_by_children(root) for root in wanted}
-    by_parent: Dict[int, List[Stat]] = {}
-    by_pid: Dict[int, Stat] = {}
+    by_parent: dict[int, list[Stat]] = {}
+    by_pid: dict[int, Stat] = {}
     for pid in pids():
         found = stat(pid)
         if found:
@@ -102,12 +103,12 @@ def family_of(roots: Iterable[int]) -> Dict[int, List[Stat]]:
     return {root: _tree_by_table(root, by_pid, by_parent) for root in wanted}
 
 
-def below(pid: int) -> List[int]:
+def below(pid: int) -> list[int]:
     """All living descendants of a process (zombies do not count)."""
     return [one.pid for one in family_of([pid])[pid] if one.pid != pid and one.state != "Z"]
 
 
-def children(pid: int) -> List[Stat]:
+def children(pid: int) -> list[Stat]:
     """The children of a process, zombies included."""
     if _HAS_CHILDREN:
         found = [stat(one) for one in _child_pids(pid)]
@@ -116,9 +117,9 @@ def children(pid: int) -> List[Stat]:
     return [one for one in found if one is not None]
 
 
-def _tree_by_table(root: int, by_pid: Dict[int, Stat], by_parent: Dict[int, List[Stat]]) -> List[Stat]:
+def _tree_by_table(root: int, by_pid: dict[int, Stat], by_parent: dict[int, list[Stat]]) -> list[Stat]:
     tree = [by_pid[root]] if root in by_pid else []
-    seen: Set[int] = {root}
+    seen: set[int] = {root}
     waiting = [root]
     while waiting:
         for child in by_parent.get(waiting.pop(), ()):
@@ -129,7 +130,7 @@ def _tree_by_table(root: int, by_pid: Dict[int, Stat], by_parent: Dict[int, List
     return tree
 
 
-def _tree_by_children(root: int) -> List[Stat]:
+def _tree_by_children(root: int) -> list[Stat]:
     tree, waiting, seen = [], [root], {root}
     while waiting:
         pid = waiting.pop()
@@ -143,18 +144,18 @@ def _tree_by_children(root: int) -> List[Stat]:
     return tree
 
 
-def _child_pids(pid: int) -> List[int]:
+def _child_pids(pid: int) -> list[int]:
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
-    found: List[int] = []
+    found: list[int] = []
     for thread in threads:
         found += map(int, (read(f"/proc/{pid}/task/{thread}/children") or b"").split())
     return found
 
 
-def memory(pid: int) -> Optional[Tuple[int, int]]:
+def memory(pid: int) -> Optional[tuple[int, int]]:
     """(pss, swap) of a process in kB; None where the kernel does not tell."""
     data = read(f"/proc/{pid}/smaps_rollup", 4096)
     if not data:
@@ -168,7 +169,7 @@ def memory(pid: int) -> Optional[Tuple[int, int]]:
     return pss, swap
 
 
-def io(pid: int) -> Optional[Tuple[int, int, int, int]]:
+def io(pid: int) -> Optional[tuple[int, int, int, int]]:
     """(rchar, wchar, read_bytes, write_bytes), those of children it has waited for included. Works for zombies too."""
     data = read(f"/proc/{pid}/io", 1024)
     if not data:
@@ -180,7 +181,7 @@ def io(pid: int) -> Optional[Tuple[int, int, int, int]]:
         return None
 
 
-def network() -> Tuple[int, int, int, int]:
+def network() -> tuple[int, int, int, int]:
     """(rx_bytes, rx_packets, tx_bytes, tx_packets) of all this machine's interfaces: no process has its own count."""
     totals = [0, 0, 0, 0]
     for line in (read("/proc/net/dev") or b"").splitlines()[2:]:

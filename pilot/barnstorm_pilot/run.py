@@ -1,9 +1,10 @@
 """The life of one attempt on this node: stage in, start, end, stage out, report, and nothing left behind."""
 
 import errno
+import signal
 import threading
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 from barnstorm.model.ids import parse_attempt
 from barnstorm.model.pilots import Grant, HeldAttempt, OutputFile, Report, TaskBody
@@ -21,7 +22,6 @@ from .stage import inputs, outputs
 from .stage.base import Abandoned, StageContext, StageFault
 from .workdir import PathEscapes, WorkDir
 
-_SIGTERM, _SIGKILL = 15, 9
 # After this long what is left of a payload is stuck in the kernel, and the report goes without its end.
 _STUCK_S = 5.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -43,16 +43,16 @@ class Run:
         self.dropped = False
         self.summary = Summary()
         self.given_up = threading.Event()
-        self.values: Dict[str, Any] = {
+        self.values: dict[str, Any] = {
             **grant.values, "task": self.attempt.task, "index": self.attempt.index, "job": str(self.attempt.job)
         }  # fmt: skip
         self.dir: Optional[WorkDir] = None
-        self.parcels: List[Parcel] = []
-        self._gpus: List[str] = []
+        self.parcels: list[Parcel] = []
+        self._gpus: list[str] = []
         self._pid = 0
         self._kill_timer: Optional[Timer] = None
-        self._reported = False
-        self._metrics: Dict[str, Any] = {}
+        self.is_reported = False
+        self._metrics: dict[str, Any] = {}
 
     # --- what others see of it ---
 
@@ -74,7 +74,7 @@ class Run:
 
     # --- beginning ---
 
-    def begin(self, gpus: List[str]) -> None:
+    def begin(self, gpus: list[str]) -> None:
         """The pool has given it room: get going."""
         self.state, self.since, self._gpus = "starting", time.monotonic(), gpus
         try:
@@ -112,7 +112,14 @@ class Run:
         try:
             places = environment.directories(self.dir.work, self.dir.tmp)
             env = environment.build(
-                host.base_env, host.queue.env, self.body.env, self.values, self.attempt, self.grant.needs, self._gpus, places
+                host.base_env,
+                host.queue.env,
+                self.body.env,
+                self.values,
+                self.attempt,
+                self.grant.needs,
+                self._gpus,
+                places,
             )
             program = payload.prepare(self.body.payload, self.values, self.dir.work, env["PATH"], host.finder)
         except (payload.CommandMissing, UnknownPlaceholder, PathEscapes, OSError) as error:
@@ -136,7 +143,7 @@ class Run:
 
     def kill(self, why: Killed, grace_s: float) -> None:
         """End it, and report why: SIGTERM, and SIGKILL to all that is left after the grace time. The first reason counts."""
-        if self._reported:
+        if self.is_reported:
             return
         self.given_up.set()
         if self.killed is None:
@@ -150,7 +157,7 @@ class Run:
         """It is ours no longer: end it, throw all away, report nothing."""
         self.dropped = True
         self.given_up.set()
-        if self.state == "leased" or self._reported:
+        if self.state == "leased" or self.is_reported:
             self._gone()
         elif self.runs:
             self._end_payload(grace_s)
@@ -158,15 +165,15 @@ class Run:
     def _end_payload(self, grace_s: float) -> None:
         if grace_s > 0 and self._kill_timer is None:
             # A stopped process cannot react to SIGTERM.
-            kill_group(self._pid, _SIGTERM)
-            kill_group(self._pid, 18)
+            kill_group(self._pid, signal.SIGTERM)
+            kill_group(self._pid, signal.SIGCONT)
             self._kill_timer = self.host.loop.later(grace_s, self._kill_all)
         elif grace_s <= 0:
             self._kill_all()
 
     def _kill_all(self) -> None:
         if self.runs:
-            kill_group(self._pid, _SIGKILL)
+            kill_group(self._pid, signal.SIGKILL)
             self.host.families.kill(self.name)
 
     def _exited(self, ended: Ended) -> None:
@@ -191,7 +198,7 @@ class Run:
     def _judge(self, ended: Ended) -> None:
         assert self.dir is not None
         oom = False
-        if ended.status & 0x7F == _SIGKILL or ended.status >> 8 == 128 + _SIGKILL:
+        if ended.status & 0x7F == signal.SIGKILL or ended.status >> 8 == 128 + signal.SIGKILL:
             count = cgroup.oom_kills()
             oom, self.host.oom_kills = count > self.host.oom_kills, count
         self._metrics = self.summary.finish(ended.usage, ended.io, self.wall_s, self.host.own_peak_kb)
@@ -209,7 +216,7 @@ class Run:
         else:
             self._finish(verdict)
 
-    def _stored(self, verdict: Verdict, found: Optional[List[OutputFile]], error: Optional[BaseException]) -> None:
+    def _stored(self, verdict: Verdict, found: Optional[list[OutputFile]], error: Optional[BaseException]) -> None:
         if self.killed:
             state = "cancelled" if self.killed.fault == "killed" else "failed"
             self._finish(Verdict(state, verdict.exit_code, None, self.killed.fault, self.killed.message))
@@ -239,7 +246,7 @@ class Run:
 
     # --- reporting and removal ---
 
-    def _finish(self, verdict: Verdict, stored: Optional[List[OutputFile]] = None) -> None:
+    def _finish(self, verdict: Verdict, stored: Optional[list[OutputFile]] = None) -> None:
         self.ended = self.ended or time.monotonic()
         self.host.on_room(self.name)
         if self.dropped:
@@ -249,7 +256,7 @@ class Run:
             parcel.stream.finish()
         self.host.shipper.flush(self.parcels, lambda: self._report(verdict, stored or []))
 
-    def _report(self, verdict: Verdict, stored: List[OutputFile]) -> None:
+    def _report(self, verdict: Verdict, stored: list[OutputFile]) -> None:
         if self.dropped:
             self._gone()
             return
@@ -265,17 +272,20 @@ class Run:
             piece = None if parcel.dead else parcel.stream.inline()
             if piece:
                 report.logs.append(piece)
-        self._reported = True
+        self.is_reported = True
         assert self.ended is not None
         self.host.on_report(report, self.started, self.ended)
         self.host.shipper.finish(late, self._clean)
 
     def _gone(self) -> None:
+        self.host.on_room(self.name)
         self.host.on_gone(self.name)
         self._clean()
 
     def _clean(self) -> None:
         """Remove its directory; at once where that is quick, else by a thread."""
+        for parcel in self.parcels:
+            parcel.dead = True
         place, self.dir, self.parcels = self.dir, None, []
         if place is None:
             return
@@ -301,9 +311,13 @@ def _try(action: Any) -> Optional[OSError]:
 def _not_started(program: str, error: Exception) -> payload.CommandMissing:
     number = getattr(error, "errno", None)
     if number == errno.E2BIG:
-        return payload.CommandMissing(f"{program}: arguments and environment are longer than this system allows; use an input file")
+        return payload.CommandMissing(
+            f"{program}: arguments and environment are longer than this system allows; use an input file"
+        )
     if number == errno.ENOEXEC:
-        return payload.CommandMissing(f"{program} is no program of this machine, and has no #! line that names an interpreter")
+        return payload.CommandMissing(
+            f"{program} is no program of this machine, and has no #! line that names an interpreter"
+        )
     if number in (errno.EAGAIN, errno.ENOMEM):
         return payload.CommandMissing(f"{program}: this node cannot start another process: {error}")
     return payload.CommandMissing(f"{program}: {getattr(error, 'strerror', None) or error}")

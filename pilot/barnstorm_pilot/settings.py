@@ -2,8 +2,9 @@
 
 import argparse
 import os
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Dict, List, MutableMapping, NamedTuple, NoReturn, Optional, Sequence
+from typing import Any, NamedTuple, NoReturn, Optional
 
 from .exits import MEANING
 from .journal import LEVELS
@@ -87,7 +88,8 @@ def parser() -> argparse.ArgumentParser:
     made = _Parser(
         prog="barnstorm-pilot",
         description="Barnstorm's pilot: checks this node, leases jobs from the server and runs them.",
-        epilog="The join token is never given on the command line: other users could read it there.\n\nexit codes:\n" + codes,
+        epilog="The join token is never given on the command line: other users could read it there.\n\nexit codes:\n"
+        + codes,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -102,7 +104,7 @@ def load(arguments: Optional[Sequence[str]], environ: MutableMapping[str, str]) 
     """All settings. Takes the tokens out of `environ`. Raises BadSetting."""
     token = environ.pop("BARNSTORM_JOIN_TOKEN", "")
     told = vars(parser().parse_args(arguments))
-    values: Dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for option in _OPTIONS:
         text = told[option.name.replace("-", "_")]
         where = f"--{option.name}"
@@ -134,7 +136,7 @@ def _value(option: _Option, text: str, where: str) -> Any:
 
 
 def _check_environment(environ: MutableMapping[str, str]) -> None:
-    known: List[str] = [variable(option.name) for option in _OPTIONS] + list(_KNOWN_ONLY_HERE)
+    known: list[str] = [variable(option.name) for option in _OPTIONS] + list(_KNOWN_ONLY_HERE)
     for name in sorted(environ):
         if name.startswith("BARNSTORM_PILOT_") and name not in known:
             raise BadSetting(f"{name} is no setting of the pilot; barnstorm-pilot --help lists them")

@@ -1,7 +1,7 @@
 """Sends logs while payloads run, and what is left of them when they end. One piece of a stream is on its way at a time."""
 
 import time
-from typing import Callable, List, Optional
+from typing import Callable, Optional
 
 from barnstorm.api.errors import ApiError, Busy
 from barnstorm.api.pilot import PilotApi
@@ -27,6 +27,7 @@ class Parcel:
         self.dead = False
         self.pause_s = 0.0
         self.not_before = 0.0
+        self.then: Optional[Callable[[], None]] = None
 
 
 class Shipper:
@@ -36,32 +37,27 @@ class Shipper:
         self._loop, self._api, self._journal = loop, api, journal
         self._crew = Crew(loop, "logs", 2)
 
-    def ship(self, parcel: Parcel, then: Optional[Callable[[], None]] = None) -> None:
-        """Send the next piece, unless one is on its way or there is nothing new; `then` is called when it has arrived or failed."""
+    def ship(self, parcel: Parcel) -> None:
+        """Send the next piece, unless one is on its way or there is nothing new. `parcel.then` is called when it is through."""
         if parcel.in_flight or parcel.dead or time.monotonic() < parcel.not_before:
             return
         piece = parcel.stream.next_piece()
-        if piece is None:
-            return
-        parcel.in_flight = True
-        self._crew.do(
-            lambda: self._send(parcel, piece), lambda offset, error: self._sent(parcel, offset, error, then)
-        )
+        if piece is not None:
+            parcel.in_flight = True
+            self._crew.do(lambda: self._send(parcel, piece), lambda offset, error: self._sent(parcel, offset, error))
 
     def _send(self, parcel: Parcel, piece: Piece) -> int:
         return self._api.put_log(parcel.attempt, parcel.stream.name, piece.offset, piece.data)
 
-    def _sent(
-        self, parcel: Parcel, offset: Optional[int], error: Optional[BaseException], then: Optional[Callable[[], None]]
-    ) -> None:
+    def _sent(self, parcel: Parcel, offset: Optional[int], error: Optional[BaseException]) -> None:
         parcel.in_flight = False
         if error is None and offset is not None:
             parcel.stream.acknowledge(offset)
             parcel.pause_s = parcel.not_before = 0.0
         else:
             self._failed(parcel, error)
-        if then:
-            then()
+        if parcel.then:
+            parcel.then()
 
     def _failed(self, parcel: Parcel, error: Optional[BaseException]) -> None:
         if isinstance(error, ApiError) and error.status < 500 and not isinstance(error, Busy):
@@ -71,11 +67,11 @@ class Shipper:
         parcel.pause_s = min(_LONGEST_PAUSE_S, max(0.2, parcel.pause_s * 2))
         parcel.not_before = time.monotonic() + parcel.pause_s
 
-    def flush(self, parcels: List[Parcel], then: Callable[[], None]) -> None:
+    def flush(self, parcels: list[Parcel], then: Callable[[], None]) -> None:
         """Of ended logs send all that does not fit into a report, then call `then`. It is called once, and within FLUSH_S."""
         _Flush(self, self._loop, parcels, then, inline=True).go_on()
 
-    def finish(self, parcels: List[Parcel], then: Callable[[], None]) -> None:
+    def finish(self, parcels: list[Parcel], then: Callable[[], None]) -> None:
         """Send all there is, to the last byte, however long it takes; then call `then`."""
         _Flush(self, self._loop, parcels, then, inline=False).go_on()
 
@@ -83,7 +79,9 @@ class Shipper:
 class _Flush:
     """Waits until nothing is on its way and what is left is small enough."""
 
-    def __init__(self, shipper: Shipper, loop: Loop, parcels: List[Parcel], then: Callable[[], None], inline: bool) -> None:
+    def __init__(
+        self, shipper: Shipper, loop: Loop, parcels: list[Parcel], then: Callable[[], None], inline: bool
+    ) -> None:
         self._shipper, self._loop, self._parcels, self._then, self._inline = shipper, loop, parcels, then, inline
         self._until = time.monotonic() + FLUSH_S
         self._done = False
@@ -100,10 +98,11 @@ class _Flush:
             self._then()
             return
         for parcel in waiting:
+            parcel.then = self.go_on
             if parcel.not_before > time.monotonic() and not parcel.in_flight:
                 self._loop.later(parcel.pause_s + 0.01, self.go_on)
             else:
-                self._shipper.ship(parcel, self.go_on)
+                self._shipper.ship(parcel)
 
     def _is_done(self, parcel: Parcel) -> bool:
         if parcel.in_flight:

@@ -1,6 +1,7 @@
 """The slot pool: cores, memory, disk and GPUs of this pilot, handed out exactly. Pure accounting, no I/O."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Optional
 
 from barnstorm.model.shape import Shape
 
@@ -10,7 +11,7 @@ class SlotPool:
 
     def __init__(self, total: Shape, gpu_ids: Sequence[str] = ()) -> None:
         self.total = total
-        self._held: Dict[str, Tuple[Shape, List[str]]] = {}
+        self._held: dict[str, tuple[Shape, list[str]]] = {}
         self._gpus = list(gpu_ids) if gpu_ids else [str(n) for n in range(total.gpus)]
         self.cores, self.memory_mib, self.disk_mib = total.cores, total.memory_mib, total.disk_mib
 
@@ -34,7 +35,7 @@ class SlotPool:
                 return f"{name} {needed:,} > {there:,}"
         return None
 
-    def take(self, who: str, needs: Shape) -> List[str]:
+    def take(self, who: str, needs: Shape) -> list[str]:
         """Give `needs` to `who`; returns its GPUs. Raises ValueError where it does not fit or `who` has something."""
         missing = self.lacks(needs)
         if missing or who in self._held:

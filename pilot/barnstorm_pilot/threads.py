@@ -15,7 +15,7 @@ class Crew:
 
     def __init__(self, loop: Loop, name: str, size: int) -> None:
         self._loop, self._name, self._size = loop, name, size
-        self._work: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads = 0
         self._unfinished = 0
 

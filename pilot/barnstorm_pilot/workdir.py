@@ -9,9 +9,9 @@ loses no log.
 """
 
 import errno
+import itertools
 import os
 import stat
-from typing import Dict
 
 from barnstorm.model.ids import AttemptId
 
@@ -28,7 +28,7 @@ class WorkDir:
         self.work = self.path + "/work"
         self.tmp = self.path + "/tmp"
         os.mkdir(self.path, 0o700)
-        self.logs: Dict[str, int] = {}
+        self.logs: dict[str, int] = {}
         try:
             os.mkdir(self.work, 0o700)
             os.mkdir(self.tmp, 0o700)
@@ -74,9 +74,9 @@ def confined(base: str, name: str) -> str:
 def make_parents(base: str, path: str) -> None:
     """Make the directories above `path`, below `base`. Raises PathEscapes when one of them is a link to elsewhere."""
     parent = os.path.dirname(path)
-    os.makedirs(parent, mode=0o700, exist_ok=True)
     if not _is_below(os.path.realpath(parent), os.path.realpath(base)):
         raise PathEscapes(f"{parent} leads out of the work directory")
+    os.makedirs(parent, mode=0o700, exist_ok=True)
 
 
 def open_regular(base: str, name: str) -> int:
@@ -114,8 +114,8 @@ def used_bytes(path: str) -> int:
                             waiting.append(entry.path)
                     except FileNotFoundError:
                         continue
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue
+        except OSError:
+            continue  # it vanished, or its owner closed it: what can be seen must do
     return total
 
 
@@ -126,30 +126,51 @@ def remove_tree(path: str) -> None:
     except FileNotFoundError:
         return
     try:
-        _remove(parent, os.path.basename(path))
+        waiting = [os.path.basename(path)]
+        while waiting:
+            _Removal(parent, waiting).remove(parent, waiting.pop(), 0)
     finally:
         os.close(parent)
 
 
-def _remove(parent: int, name: str) -> None:
-    try:
-        os.unlink(name, dir_fd=parent)
-        return
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        if error.errno not in (errno.EISDIR, errno.EPERM, errno.EACCES):
-            raise
-    if not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
-        raise PermissionError(errno.EPERM, "cannot be removed", name)
-    fd = _open_directory(parent, name)
-    try:
-        os.fchmod(fd, 0o700)
-        for inner in os.listdir(fd):
-            _remove(fd, inner)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=parent)
+class _Removal:
+    """Removes by descending, an open directory a level. What lies too deep for that is moved to the top and waits there."""
+
+    _DEEPEST = 64
+
+    def __init__(self, top: int, waiting: list[str]) -> None:
+        self._top, self._waiting = top, waiting
+
+    def remove(self, parent: int, name: str, depth: int) -> None:
+        try:
+            os.unlink(name, dir_fd=parent)
+            return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.EISDIR, errno.EPERM, errno.EACCES):
+                raise
+        if not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+            raise PermissionError(errno.EPERM, "cannot be removed", name)
+        fd = _open_directory(parent, name)
+        try:
+            os.fchmod(fd, 0o700)
+            for inner in os.listdir(fd):
+                if depth < self._DEEPEST:
+                    self.remove(fd, inner, depth + 1)
+                else:
+                    self._lift(fd, inner)
+        finally:
+            os.close(fd)
+        os.rmdir(name, dir_fd=parent)
+
+    def _lift(self, parent: int, name: str) -> None:
+        lifted = f".deep-{os.getpid()}-{next(_numbers)}"
+        os.rename(name, lifted, src_dir_fd=parent, dst_dir_fd=self._top)
+        self._waiting.append(lifted)
+
+
+_numbers = itertools.count()
 
 
 def _open_directory(parent: int, name: str) -> int:

@@ -17,9 +17,9 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine
+from tests.waiting import wait_for
 
 from barnstorm_server.store import schema
-from tests.waiting import wait_for
 
 USER = "barnstorm"
 PORT = 5432  # only part of the socket's name: nothing listens on TCP

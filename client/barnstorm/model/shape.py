@@ -10,11 +10,11 @@ DIMENSIONS = ("cores", "memory_mib", "walltime_s", "disk_mib", "gpus")
 
 @dataclass
 class Shape(Spec):
-    """Cores, memory, walltime, disk and GPUs of a job or of a worker slot."""
+    """Cores, memory, walltime, disk and GPUs of a job, of a worker slot, or of what is free in one: that may be 0."""
 
-    cores: int = field(1, ge=1, le=100_000, unit="cores")
-    memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
-    walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s")
+    cores: int = field(1, ge=0, le=100_000, unit="cores")
+    memory_mib: int = field(2000, ge=0, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
+    walltime_s: int = field(3600, ge=0, le=10 * 365 * 86400, unit="s")
     disk_mib: int = field(1000, ge=0, le=2**30, unit="MiB", doc="scratch space in the work directory")
     gpus: int = field(0, ge=0, le=1024, unit="GPUs")
 
@@ -31,6 +31,12 @@ class Shape(Spec):
 class Needs(Shape):
     """What a job asks of the place it runs at: a shape, and marks that a queue must carry."""
 
+    cores: int = field(1, ge=1, le=100_000, unit="cores")
+    memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
+    walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s", doc="longer than this it is killed")
+    cores: int = field(1, ge=1, le=100_000, unit="cores")
+    memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
+    walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s")
     tags: list[str] = field(factory=list, doc="each must be among the queue's tags")
     arch: Optional[str] = field(
         None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"

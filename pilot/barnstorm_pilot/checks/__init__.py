@@ -5,10 +5,10 @@ from typing import Callable, List, Tuple
 
 from barnstorm.model.pilots import CheckResult
 
-Check = Callable[[], Tuple[bool, str, bool]]
+Check = Callable[[], tuple[bool, str, bool]]
 
 
-def run(checks: List[Tuple[str, Check]]) -> List[CheckResult]:
+def run(checks: list[tuple[str, Check]]) -> list[CheckResult]:
     """Run each check: (ok, what it saw, whether a failure keeps jobs away). One that breaks has failed."""
     return [_timed(name, check) for name, check in checks]
 

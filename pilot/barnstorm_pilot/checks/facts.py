@@ -4,12 +4,12 @@ import os
 import platform
 import socket
 import sys
-from typing import Any, Dict
+from typing import Any
 
 from . import node
 
 
-def facts(work_dir: str) -> Dict[str, Any]:
+def facts(work_dir: str) -> dict[str, Any]:
     """The node's facts, all of them cheap to get."""
     return {
         "hostname": socket.gethostname(),
@@ -59,10 +59,12 @@ def in_container() -> bool:
     """Whether this looks like the inside of a container."""
     if any(os.path.exists(mark) for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d")):
         return True
-    return bool(os.environ.get("container") or os.environ.get("APPTAINER_NAME") or os.environ.get("KUBERNETES_SERVICE_HOST"))
+    return bool(
+        os.environ.get("container") or os.environ.get("APPTAINER_NAME") or os.environ.get("KUBERNETES_SERVICE_HOST")
+    )
 
 
-def hardware() -> Dict[str, Any]:
+def hardware() -> dict[str, Any]:
     """The `HW` part of prmon's summary."""
     return {
         "cpu": {"CPUs": os.cpu_count() or 0, "ModelName": cpu_model()},

@@ -5,7 +5,7 @@ import platform
 import shutil
 import stat
 import sys
-from typing import List, Optional, Tuple
+from typing import Optional
 
 from .. import cgroup
 from . import Check
@@ -37,7 +37,7 @@ def free_disk_mib(work_dir: str) -> int:
 
 
 def cores_check(asked: Optional[int]) -> Check:
-    def check() -> Tuple[bool, str, bool]:
+    def check() -> tuple[bool, str, bool]:
         there = usable_cores()
         if asked and asked > there:
             return False, f"{there} usable of {asked} asked for: gives out {there}", False
@@ -47,7 +47,7 @@ def cores_check(asked: Optional[int]) -> Check:
 
 
 def memory_check(asked: Optional[int]) -> Check:
-    def check() -> Tuple[bool, str, bool]:
+    def check() -> tuple[bool, str, bool]:
         there, available = usable_memory_mib(), _meminfo("MemAvailable")
         said = f"{there or 0:,} MiB, of which {available or 0:,} free"
         if asked and there and asked > there:
@@ -60,7 +60,7 @@ def memory_check(asked: Optional[int]) -> Check:
 
 
 def disk_check(work_dir: str, asked: Optional[int]) -> Check:
-    def check() -> Tuple[bool, str, bool]:
+    def check() -> tuple[bool, str, bool]:
         free, inodes = free_disk_mib(work_dir), os.statvfs(work_dir)
         said = f"{free:,} MiB free at {work_dir}"
         if free < LEAST_DISK_MIB:
@@ -77,7 +77,7 @@ def disk_check(work_dir: str, asked: Optional[int]) -> Check:
 def work_dir_check(work_dir: str) -> Check:
     """Can files be made there, and is it ours alone to change? Programs from a noexec place need an interpreter."""
 
-    def check() -> Tuple[bool, str, bool]:
+    def check() -> tuple[bool, str, bool]:
         probe = os.path.join(work_dir, f".probe-{os.getpid()}")
         try:
             with open(probe, "wb") as file:
@@ -101,11 +101,13 @@ def work_dir_check(work_dir: str) -> Check:
     return check
 
 
-def python_check() -> Tuple[bool, str, bool]:
+def python_check() -> tuple[bool, str, bool]:
     return sys.version_info >= (3, 9), f"Python {platform.python_version()}", True
 
 
-def basic(work_dir: str, cores: Optional[int], memory_mib: Optional[int], disk_mib: Optional[int]) -> List[Tuple[str, Check]]:
+def basic(
+    work_dir: str, cores: Optional[int], memory_mib: Optional[int], disk_mib: Optional[int]
+) -> list[tuple[str, Check]]:
     """The quick checks every pilot makes before it says hello."""
     return [
         ("python", python_check),

@@ -2,7 +2,6 @@
 
 import time
 from email.utils import parsedate_to_datetime
-from typing import Tuple
 
 from barnstorm.api.connection import Connection
 
@@ -15,7 +14,7 @@ MOST_OFFSET_S = 30.0
 def reach_check(connection: Connection) -> Check:
     """Asks the server who it is. A wrong clock harms no job of ours (times travel as ages), but it may harm a payload's."""
 
-    def check() -> Tuple[bool, str, bool]:
+    def check() -> tuple[bool, str, bool]:
         begin = time.time()
         answer = connection.send("GET", "/v1", timeout_s=10)
         end = time.time()

@@ -3,7 +3,7 @@
 import abc
 import threading
 from dataclasses import dataclass
-from typing import Any, ClassVar, Tuple
+from typing import Any, ClassVar
 
 from barnstorm.api.pilot import PilotApi
 from barnstorm.model.collection import FileIn
@@ -42,7 +42,7 @@ class StageContext:
 class Stager(abc.ABC):
     """Brings inputs. One object serves all attempts of a pilot, from several threads."""
 
-    schemes: ClassVar[Tuple[str, ...]] = ()
+    schemes: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def fetch(self, file: FileIn, target: str, context: StageContext) -> None:

@@ -5,7 +5,8 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from typing import Callable, Dict, Iterator, Tuple
+from collections.abc import Iterator
+from typing import Callable
 
 Fetch = Callable[[], Iterator[bytes]]
 
@@ -21,8 +22,8 @@ class BlobCache:
         self._path = path
         self._limit = limit_bytes
         self._lock = threading.Lock()
-        self._busy: Dict[str, threading.Lock] = {}
-        self._sizes: "OrderedDict[str, int]" = OrderedDict()
+        self._busy: dict[str, threading.Lock] = {}
+        self._sizes: OrderedDict[str, int] = OrderedDict()
         self._used = 0
 
     def get(self, owner: str, digest: str, target: str, fetch: Fetch) -> None:
@@ -76,7 +77,7 @@ class BlobCache:
             pass  # somebody cleaned up before us
 
 
-def download(target: str, digest: str, fetch: Fetch) -> Tuple[str, int]:
+def download(target: str, digest: str, fetch: Fetch) -> tuple[str, int]:
     """Write what `fetch` gives to `target`. Raises BlobMismatch, and leaves nothing, when it is not `digest`."""
     seen, size = hashlib.sha256(), 0
     try:

@@ -1,7 +1,8 @@
 """Bringing all inputs of an attempt to its work directory."""
 
 import os
-from typing import Any, Dict, Iterable, List, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from barnstorm.model.collection import FileIn, file_name
 from barnstorm.model.template import fill
@@ -13,13 +14,15 @@ from .site import SiteStager
 from .task import TaskStager
 
 
-def stagers() -> Dict[str, Stager]:
+def stagers() -> dict[str, Stager]:
     """The stagers there are, by scheme."""
-    made: List[Stager] = [BlobStager(), SiteStager(), TaskStager()]
+    made: list[Stager] = [BlobStager(), SiteStager(), TaskStager()]
     return {scheme: stager for stager in made for scheme in stager.schemes}
 
 
-def bring(files: Iterable[FileIn], values: Mapping[str, Any], known: Mapping[str, Stager], context: StageContext) -> None:
+def bring(
+    files: Iterable[FileIn], values: Mapping[str, Any], known: Mapping[str, Stager], context: StageContext
+) -> None:
     """Stage each input in turn. Raises StageFault (which names the input), Abandoned, OSError, UnknownPlaceholder."""
     for file in files:
         context.check()

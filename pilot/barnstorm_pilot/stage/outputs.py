@@ -1,7 +1,8 @@
 """Storing an attempt's outputs. They become visible only with its report."""
 
 import os
-from typing import Any, Iterable, List, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from barnstorm.api.errors import ApiError, Stale, Unreachable
 from barnstorm.model.pilots import OutputFile
@@ -13,7 +14,7 @@ from .base import Abandoned, StageContext, StageFault
 from .retry import with_patience
 
 
-def store(outputs: Iterable[FileOut], values: Mapping[str, Any], context: StageContext) -> List[OutputFile]:
+def store(outputs: Iterable[FileOut], values: Mapping[str, Any], context: StageContext) -> list[OutputFile]:
     """Upload each output. Raises StageFault, Abandoned, OSError, UnknownPlaceholder.
 
     All are looked at before the first is uploaded: a missing one is told at once.
@@ -26,7 +27,9 @@ def store(outputs: Iterable[FileOut], values: Mapping[str, Any], context: StageC
                 found.append((name, open_regular(context.work, name)))
             except FileNotFoundError:
                 if not out.optional:
-                    raise StageFault("output_missing", f"output {name} was not there at the end{_hint(context.work)}") from None
+                    raise StageFault(
+                        "output_missing", f"output {name} was not there at the end{_hint(context.work)}"
+                    ) from None
             except (PathEscapes, OSError) as error:
                 raise StageFault("output_bad", f"output {name}: {error}") from None
         return [_upload(name, fd, context) for name, fd in found]

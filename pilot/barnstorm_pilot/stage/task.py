@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import deque
-from typing import Any, Deque, Dict, List
+from typing import Any
 
 from barnstorm.api.errors import ApiError, NotFound, Stale, Unreachable
 from barnstorm.model.collection import FileIn
@@ -37,9 +37,9 @@ class TaskStager(Stager):
         _bring_all(found, target, context)
 
 
-def _bring_all(outputs: List[Dict[str, Any]], target: str, context: StageContext) -> None:
-    waiting: Deque[Dict[str, Any]] = deque(outputs)
-    errors: List[Exception] = []
+def _bring_all(outputs: list[dict[str, Any]], target: str, context: StageContext) -> None:
+    waiting: deque[dict[str, Any]] = deque(outputs)
+    errors: list[Exception] = []
 
     def bring() -> None:
         try:
@@ -64,7 +64,7 @@ def _bring_all(outputs: List[Dict[str, Any]], target: str, context: StageContext
         raise errors[0]
 
 
-def _bring(output: Dict[str, Any], target: str, context: StageContext) -> None:
+def _bring(output: dict[str, Any], target: str, context: StageContext) -> None:
     path = confined(target, f"{output['index']}/{output['name']}")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     fetch_blob(output["blob"], path, context)

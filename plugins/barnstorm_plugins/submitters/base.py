@@ -16,7 +16,7 @@ that worker again.
 import abc
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -68,7 +68,7 @@ def read_options(cls: type[AnyOptions], block: Mapping[str, Any]) -> AnyOptions:
         where = ".".join(["submitter", *(str(part) for part in first["loc"])])
         what = first["msg"]
         if first["type"] == "unexpected_keyword_argument":
-            what = f"is no option of this submitter; there are: {', '.join(sorted(cls.__dataclass_fields__))}"
+            what = f"is no option of this submitter; there are: {', '.join(sorted(one.name for one in fields(cls)))}"
         raise InvalidOptions(where, first.get("input"), what) from None
 
 

@@ -86,7 +86,6 @@ class LocalSubmitter(base.Submitter):
             place.prepare(order)
             pid = place.start(order)
         except OSError as error:
-            place.void()
             return NotSubmitted(f"could not start a pilot in {place.path}: {error}")
         taken.append(order.shape)
         self._ended.discard(order.worker)
@@ -153,11 +152,10 @@ class LocalSubmitter(base.Submitter):
         if leader is not None:
             _reap(leader.pid)
         if not self._is_live(place):
+            place.void()
             return self._end(place)
         age = max(0.0, time.time() - owner.at)
         if leader is None:
-            if age > _START_S:
-                place.void()
             return Status("waiting", node=self._node, message="its process has just been made")
         self._keep_deadline(place)
         if self._exits is not None:
@@ -249,7 +247,9 @@ class LocalSubmitter(base.Submitter):
         if owner is None or owner.boot != boot_id() or place.exit() is not None:
             return False
         leader = place.leader()
-        return alive(leader) if leader is not None else not place.begun()
+        if leader is not None:
+            return alive(leader)
+        return not place.is_void() and time.time() - owner.at < _START_S
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

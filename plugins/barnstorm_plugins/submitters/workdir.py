@@ -32,7 +32,8 @@ from .processes import Process, boot_id, parse
 _VOID = "void\n"
 
 # Whoever makes the file `pid` first (noclobber is O_EXCL) decides whether the worker runs: this script, or a harvester
-# that looks for lost submissions. The script outlives a SIGTERM sent to the group, to write down how the pilot ended.
+# that looks for lost submissions. The script outlives a SIGTERM sent to the group, to write down how the pilot ended;
+# one that comes before there is a pilot to hear it is known by the file `cancel`, which is there before the signal.
 _START = """#!/bin/sh
 cd {here} || exit 125
 set -C
@@ -41,6 +42,7 @@ read -r stat < /proc/$$/stat || exit 125
 set +C
 trap : TERM INT HUP
 (
+[ -e cancel ] && exit 143
 {setup}
 exec {command}
 )
@@ -116,16 +118,16 @@ class WorkDir:
         text = self._text("pid")
         return parse(text) if text and text.endswith("\n") else None
 
-    def begun(self) -> bool:
-        """Whether it is decided that the worker runs, or that it never will."""
-        return (self.path / "pid").exists()
+    def is_void(self) -> bool:
+        """Whether it was kept from starting."""
+        return self._text("pid") == _VOID
 
     def void(self) -> bool:
         """Keep a submission whose answer was lost from ever starting. False: it has started, or may have."""
         try:
             self._write("pid", _VOID, 0o600, exclusive=True)
         except FileExistsError:
-            return self._text("pid") == _VOID
+            return self.is_void()
         except FileNotFoundError:
             return True
         return True

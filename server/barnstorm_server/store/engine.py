@@ -36,9 +36,17 @@ class Store:
 
     def writer_connection(self) -> Connection:
         """The writer's own connection, outside the readers' pool, its durable settings checked."""
-        connection = (
-            _sqlite_engine(self.url, pool_size=1) if self.is_sqlite else _postgres_engine(self.url, writer=True)
-        ).connect()
+        engine = _sqlite_engine(self.url, pool_size=1) if self.is_sqlite else _postgres_engine(self.url, writer=True)
+        connection = engine.connect()
+        try:
+            self._check_durable(connection)
+        except StoreError:
+            release(connection)
+            raise
+        connection.rollback()
+        return connection
+
+    def _check_durable(self, connection: Connection) -> None:
         if self.is_sqlite:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
             sync = connection.exec_driver_sql("PRAGMA synchronous").scalar()
@@ -49,8 +57,6 @@ class Store:
                 value = connection.exec_driver_sql(f"SHOW {name}").scalar()
                 if value == "off" and os.environ.get("BARNSTORM_TEST_DURABILITY") != "off":
                     raise StoreError(f"PostgreSQL runs with {name}=off: accepted work could be lost; switch it on")
-        connection.rollback()
-        return connection
 
     def now(self, connection: Connection) -> float:
         """The time all leases are counted by: the database's on PostgreSQL, this server's on SQLite. Epoch seconds."""
@@ -63,6 +69,12 @@ class Store:
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None
+
+
+def release(connection: Connection) -> None:
+    """Close the writer's connection for good, with the engine that was made for it."""
+    connection.close()
+    connection.engine.dispose()
 
 
 def _lock(path: Path) -> Any:

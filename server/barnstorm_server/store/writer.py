@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import faultpoints
-from .engine import Store
+from .engine import Store, release
 from .errors import Busy, DomainError
 from .transaction import Committed, Transaction
 
@@ -96,7 +96,7 @@ class Writer:
         self._closed = True
         self._queue.put(None)
         self._thread.join(timeout=30)
-        self._connection.close()
+        release(self._connection)
 
     def _run(self) -> None:
         while True:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.services.postgres import Cluster, programs
 
 from barnstorm_server.store import schema
 from barnstorm_server.store.engine import Store
-from tests.services.postgres import Cluster, programs
 
 from .world import World
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, event, text
+from tests.services.postgres import Cluster
 
 from barnstorm_server.store import engine
 from barnstorm_server.store.engine import Store
 from barnstorm_server.store.errors import StoreError
-from tests.services.postgres import Cluster
 
 from .conftest import sqlite
 
@@ -20,8 +20,7 @@ def test_sqlite_commits_are_on_disk_before_they_are_acknowledged(tmp_path: Path)
     connection = store.writer_connection()
     settings = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")}
     foreign_keys = connection.exec_driver_sql("PRAGMA foreign_keys").scalar()
-    connection.close()
-    connection.engine.dispose()
+    engine.release(connection)
     store.close()
     assert settings == {"journal_mode": "wal", "synchronous": engine.FULL}
     assert foreign_keys == 1

@@ -34,7 +34,7 @@ from barnstorm_server.commands.release import ReleaseDue
 from barnstorm_server.commands.submit import SubmitTask
 from barnstorm_server.commands.tokens import NewToken, RecordTokens
 from barnstorm_server.store.catalog import Catalog
-from barnstorm_server.store.engine import Store
+from barnstorm_server.store.engine import Store, release
 from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.transaction import Committed, Transaction
 from barnstorm_server.store.writer import Command
@@ -79,9 +79,7 @@ class World:
         try:
             self.check()
         finally:
-            engine = self.connection.engine
-            self.connection.close()
-            engine.dispose()
+            release(self.connection)
 
     def do(self, command: Command[R]) -> R:
         """Apply one command in a transaction of its own."""

@@ -99,7 +99,7 @@ def test_no_token_says_what_to_do(
 
 
 def test_example_and_documentation_are_fresh() -> None:
-    """Written by `python -m barnstorm_harvester settings --example` and `--markdown`."""
+    """Written by `barnstorm-harvester settings --example` and `--markdown`."""
     assert (ROOT / "etc/harvester.toml").read_text() == example_file()
     assert settings_table() in (ROOT / "docs/site/harvester.md").read_text()
 

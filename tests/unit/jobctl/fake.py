@@ -97,6 +97,7 @@ class Refusal(Exception):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     fake: Fake
 
     def log_message(self, *_args: Any) -> None:

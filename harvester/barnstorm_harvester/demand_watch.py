@@ -12,6 +12,8 @@ from barnstorm.model.workers import Demand
 from .journal import Journal
 
 _WAIT_S = 25.0
+# While jobs come and go by the hundred a second, their number is not worth a request each.
+_AT_MOST_EACH_S = 0.05
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 
 
@@ -69,6 +71,7 @@ class DemandWatch:
             self._keep(demand)
             if demand.version != version:
                 self._wake()
+                self._stopped.wait(_AT_MOST_EACH_S)
             elif time.monotonic() - began < _FIRST_PAUSE_S:
                 # A server that does not wait must not be asked without end.
                 self._stopped.wait(_FIRST_PAUSE_S)

@@ -8,12 +8,14 @@ from barnstorm_plugins.submitters.base import Known, Status, Submitter, Submitte
 
 from .journal import Journal
 from .roster import Roster
+from .rules.backoff import EARLY_END, Pause, after_failure, after_success
 from .rules.lifecycle import Life, advance
 from .store import UNSUBMITTED, Worker
 
 _TAIL_BYTES = 8_192
 _CANCEL_AGAIN_S = 60.0
 _FORGET_AT_ONCE = 500
+_EARLY_S = 60.0
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Follower:
         self._roster = roster
         self._journal = journal
         self.last = PollResult()
+        self.pause = Pause()
 
     def look(self, submitter: Submitter) -> bool:
         """Ask the batch system about all workers it has; true where a worker ended."""
@@ -91,7 +94,16 @@ class Follower:
         worker.exit_code = status.exit_code
         if worker.state == "lost":
             worker.message = status.message or "the batch system does not have it any more"
+        self._judge(worker, status, now)
         worker.log_tail = self._tail(worker, submitter)
+
+    def _judge(self, worker: Worker, status: Status, now: float) -> None:
+        """Workers that fail as soon as they start are not followed by others at full speed."""
+        early = worker.ended_at is not None and worker.ended_at - (worker.started_at or now) < _EARLY_S
+        if worker.state == "finished":
+            self.pause = after_success()
+        elif worker.state in ("failed", "lost") and early and status.cause != "preempted" and worker.kill_at is None:
+            self.pause = after_failure(self.pause, f"workers fail early: {worker.message}", EARLY_END, now)
 
     def _tail(self, worker: Worker, submitter: Submitter) -> str:
         try:

@@ -26,7 +26,7 @@ from barnstorm_plugins.submitters.base import (
 from .faultpoints import reach
 from .journal import Journal
 from .roster import Roster
-from .rules.backoff import Pause, after_failure, after_success
+from .rules.backoff import FOR_EVER, FOR_NOW, Pause, after_failure, after_success
 from .rules.scale import ScaleDecision
 from .settings import Settings
 from .store import Worker
@@ -134,7 +134,7 @@ class Provisioner:
             return {order.worker: NotSubmitted(str(error), for_ever) for order in orders}
         except Exception as error:  # noqa: BLE001 - foreign code: after an error it did not foresee the outcome is unknown
             self._journal.crash("the submitter failed; workers may have been submitted", workers=len(orders))
-            self.pause = after_failure(self.pause, f"{type(error).__name__}: {error}", False, time.time())
+            self.pause = after_failure(self.pause, f"{type(error).__name__}: {error}", FOR_NOW, time.time())
             return {}
         self._journal.debug("submit call", workers=len(orders), took_s=time.monotonic() - began)
         return answer
@@ -145,7 +145,8 @@ class Provisioner:
             self.pause = after_success() if refused or not self.pause.hinders(time.time()) else self.pause
         if refused:
             worst = next((one for one in refused if one.for_ever), refused[0])
-            self.pause = after_failure(self.pause, worst.why, worst.for_ever, time.time())
+            kind = FOR_EVER if worst.for_ever else FOR_NOW
+            self.pause = after_failure(self.pause, worst.why, kind, time.time())
 
     def _record(self, worker: Worker, answer: Submitted | NotSubmitted | None) -> None:
         now = time.time()

@@ -104,7 +104,7 @@ class QueueLoop:
             "poll_error": last.error,
             "workers": len(workers),
             "unknown": sum(worker.unknown_since is not None for worker in workers),
-            "paused": self._provisioner.pause.hinders(now),
+            "paused": self._provisioner.pause.hinders(now) or self._follower.pause.hinders(now),
             "trouble": self._trouble or self._batch_trouble,
         }
 
@@ -136,8 +136,9 @@ class QueueLoop:
         if self._roster.dirty() or self._server_again > now:
             times.append(self._server_again)
         if self._watch is not None:
-            pause = self._provisioner.pause.until - time.time()
-            times += [now + pause] if pause > 0 else []
+            for pause in (self._provisioner.pause, self._follower.pause):
+                left = pause.until - time.time()
+                times += [now + left] if left > 0 else []
             times += [now + _SETTLE_EACH_S] if self._roster.settling() else []
         return min(times)
 
@@ -212,7 +213,8 @@ class QueueLoop:
         elif self._target is None or self._trouble:
             self.scaler.say([lane.name for lane in lanes_of(self._config)] if self._config else [], self._trouble)
         else:
-            self.scaler.scale(self._target, self._watch, self._status, self._batch_trouble)
+            hindrance = self._batch_trouble or self._follower.pause.hinders(time.time())
+            self.scaler.scale(self._target, self._watch, self._status, hindrance)
 
     def _stop_watch(self) -> None:
         if self._watch is not None:

@@ -1,5 +1,6 @@
 """From demand to workers: gathers what the rule needs, lets it decide, and has it carried out."""
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from .rules.supply import Place
 from .shared import Shared
 
 _KEPT = 50
+_NUMBER = re.compile(r"[0-9][0-9,:.]*")
 _WITHDRAW_AFTER_S = 60.0
 
 
@@ -30,12 +32,13 @@ class Scaler:
         self._settings, self._news, self._journal = shared.settings, shared.news, journal
         self._lock = threading.Lock()
         self._decisions: list[Decision] = []
-        self._said: dict[str, tuple[int, str]] = {}
+        self._newest: dict[str, Decision] = {}
+        self._said: dict[str, str] = {}
 
-    def scale(self, target: Target, watch: DemandWatch, status: str, trouble: str) -> None:
+    def scale(self, target: Target, watch: DemandWatch, status: str, hindrance: str) -> None:
         """Decide once, and carry it out. Raises as the server does.
 
-        `status` is the queue's as a heartbeat told it, `trouble` why nothing can be submitted now.
+        `status` is the queue's as a heartbeat told it, `hindrance` why nothing may be submitted now.
         """
         demand = watch.latest
         if demand is None:
@@ -52,7 +55,7 @@ class Scaler:
             demand,
             self._roster.supply(now, self._settings.silent_after_s, demand.version),
             _place(target.submitter) if demand.parts else None,
-            trouble or self._provisioner.pause.hinders(now),
+            hindrance or self._provisioner.pause.hinders(now),
             self._settings.default_limits,
         )
         self._keep(decisions)
@@ -65,21 +68,32 @@ class Scaler:
         self._keep([ScaleDecision(lane, 0, why) for lane in lanes])
 
     def _keep(self, decisions: Sequence[ScaleDecision]) -> None:
-        """Keep each decision that adds workers, and of the others those that say something new."""
+        """Keep each decision that adds workers; of the others the newest of a lane, at once where its reason is new."""
         for one in decisions:
-            if one.change or self._said.get(one.lane) != (one.change, one.why):
-                self._said[one.lane] = (one.change, one.why)
-                if one.change:
-                    self._journal.info("workers wanted", lane=one.lane, change=one.change, why=one.why)
-                with self._lock:
-                    self._decisions.append(Decision(one.lane, one.change, one.why, counts=one.counts))
+            before = self._said.get(one.lane, "")
+            self._said[one.lane] = one.why
+            if not one.change and one.why == before:
+                continue
+            if one.change:
+                self._journal.info("workers wanted", lane=one.lane, change=one.change, why=one.why)
+            told = Decision(one.lane, one.change, one.why, counts=one.counts)
+            fresh = bool(one.change) or _NUMBER.sub("#", one.why) != _NUMBER.sub("#", before)
+            with self._lock:
+                self._newest.pop(one.lane, None)
+                if fresh:
+                    self._decisions.append(told)
                     del self._decisions[:-_KEPT]
+                else:
+                    self._newest[one.lane] = told
+            if fresh:
                 self._news()
 
     def take(self) -> list[Decision]:
         """The decisions kept since the last call."""
         with self._lock:
-            taken, self._decisions = self._decisions, []
+            # Where only numbers moved since, the newest ones go along with a heartbeat that is due anyway.
+            taken = [*self._decisions, *self._newest.values()]
+            self._decisions, self._newest = [], {}
         return taken
 
     def give_back(self, decisions: Sequence[Decision]) -> None:

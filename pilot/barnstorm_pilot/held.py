@@ -23,7 +23,8 @@ class Outbox:
 
     def batch(self, most: int, most_bytes: int) -> list[Report]:
         """The oldest reports, at least one if there is any, with their ages as of now."""
-        now, found, size = time.monotonic(), [], 0
+        now, size = time.monotonic(), 0
+        found: list[Report] = []
         for attempt, (report, started, ended) in self._reports.items():
             size += self._bytes[attempt]
             if found and (len(found) >= most or size > most_bytes):

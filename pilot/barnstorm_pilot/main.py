@@ -19,14 +19,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     _close_inherited_files()
     from .supervisor import run_supervised
 
-    return run_supervised(lambda: _agent(settings))
+    return run_supervised(lambda tell: _agent(settings, tell))
 
 
-def _agent(settings: Settings) -> int:
+def _agent(settings: Settings, tell: Callable[[str], None]) -> int:
     # Imported only here, in the child: the parent that watches over it stays small.
     from .start import run
 
-    return run(settings)
+    return run(settings, tell)
 
 
 def _close_inherited_files() -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from typing import Callable
+from typing import Callable, Optional
 
 from barnstorm.model.ids import InvalidId
 from barnstorm.model.pilots import Grant, HeldAttempt, LeaseAnswer, Report, ReportResult, TaskBody

@@ -45,8 +45,8 @@ class CannotStart(Exception):
         self.code = code
 
 
-def run(settings: Settings) -> int:
-    """Run an agent to its end; returns the exit code."""
+def run(settings: Settings, tell: Callable[[str], None]) -> int:
+    """Run an agent to its end; returns the exit code. `tell` hears of the directory that is its own."""
     begin = time.monotonic()
     journal = Journal(settings.log_level, queue=settings.queue, worker=settings.worker)
     os.umask(0o022)
@@ -55,6 +55,7 @@ def run(settings: Settings) -> int:
     loop.catch(signal.SIGCHLD, *_CAUGHT)
     try:
         agent = _start(settings, journal, loop, begin)
+        tell(agent.host.base)
     except CannotStart as error:
         journal.error("cannot start", why=error, code=error.code)
         return error.code

@@ -12,51 +12,69 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Callable
+from typing import Callable
 
 from . import exits, native, proc
+from .workdir import remove_tree
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGXCPU)
 _SWEEP_S = 5.0
 
 
-def run_supervised(agent: Callable[[], int]) -> int:
-    """Run `agent` in a child process, hand signals on to it, and clean up behind it; returns its exit code."""
+Tell = Callable[[str], None]
+
+
+def run_supervised(agent: Callable[[Tell], int]) -> int:
+    """Run `agent` in a child process, hand signals on to it, and clean up behind it; returns its exit code.
+
+    What the agent tells by its argument is the directory to remove, should it not come to that itself.
+    """
     native.adopt_orphans()
     native.hide_memory()
     parent = os.getpid()
+    hear, tell = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     # Signals wait until they can be handed on: none may end the parent before.
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = os.fork()
     if child == 0:
-        os._exit(_agent(agent, parent))
+        os.close(hear)
+        os._exit(_agent(agent, tell, parent))
+    os.close(tell)
     for number in FORWARDED:
         signal.signal(number, lambda got, _: _hand_on(child, got))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     _, status = os.waitpid(child, 0)
     sweep()
+    if status != 0:
+        _remove(os.read(hear, 4096).decode())
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
-def _agent(agent: Callable[[], int], parent: int) -> int:
+def _agent(agent: Callable[[Tell], int], tell: int, parent: int) -> int:
     """In the child: everything from here on is the agent's."""
     code = exits.CRASHED
     try:
         os.setsid()
         native.hide_memory()
         native.signal_when_parent_dies(signal.SIGTERM, parent)
-        code = agent()
-    except BaseException:
-        sys.excepthook(*_raised())
+        code = agent(lambda path: os.write(tell, path.encode()) and None)
+    except BaseException:  # noqa: BLE001 - said, and told by the exit code; there is nobody above to raise it to
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
     return code
 
 
-def _raised() -> Any:
-    return sys.exc_info()
+def _remove(path: str) -> None:
+    """Remove the directory of an agent that was killed."""
+    if not path:
+        return
+    try:
+        remove_tree(path)
+    except OSError as error:
+        sys.stderr.write(f"barnstorm-pilot: {path} is left behind: {error}\n")
 
 
 def _hand_on(child: int, number: int) -> None:

@@ -6,7 +6,7 @@ import click
 
 from . import options
 from .tables import Column, Listing
-from .words import ago
+from .words import ago, clock
 
 LISTING = Listing(
     columns=(
@@ -14,7 +14,7 @@ LISTING = Listing(
         Column("HOST", lambda one: one.get("host")),
         Column("VERSION", lambda one: one.get("version")),
         Column("SUBMITTERS", lambda one: ", ".join(one.get("submitters") or [])),
-        Column("QUEUES", lambda one: ", ".join(one.get("queues") or []), shrinks=True),
+        Column("STOPPED", lambda one: clock(one.get("stopped_at"))),
         Column("SEEN", lambda one: ago(one.get("seen_at")), right=True),
     ),
     id_of=lambda one: one["name"],

@@ -16,7 +16,6 @@ LISTING = Listing(
         Column("NODE", lambda one: one.get("node")),
         Column("WORKER", lambda one: one.get("worker")),
         Column("CORES", lambda one: (one.get("shape") or {}).get("cores", 1), right=True),
-        Column("JOBS", lambda one: one.get("jobs"), right=True),
         Column("SEEN", lambda one: ago(one.get("seen_at")), right=True),
         Column("AGE", lambda one: ago(one.get("created_at")), right=True),
         Column("WHY", lambda one: one.get("why") or one.get("refused"), shrinks=True),

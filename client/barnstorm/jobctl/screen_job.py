@@ -50,7 +50,7 @@ def how_it_ended(thing: View) -> Optional[str]:
     fault = FAULTS.get(str(thing.get("fault") or ""))
     if fault is not None and fault.code not in ("exit", "signal"):
         parts.append(fault.meaning)
-    if thing.get("message"):
+    if thing.get("message") and thing["message"] != f"exit code {thing.get('exit_code')}":
         parts.append(printable(str(thing["message"])))
     text = ": ".join(parts)
     if fault is not None and fault.remedy:

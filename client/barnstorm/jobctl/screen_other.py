@@ -38,6 +38,8 @@ def _pairs(key: str, value: Any) -> list[tuple[str, str]]:
     if key.endswith("_at") and isinstance(value, (int, float)):
         when = clock(value)
         return [(label[:-3], when if value > time.time() else f"{when}, {ago(value)} ago")]
+    if key == "checks":
+        return [(label if n == 0 else "", _check(item)) for n, item in enumerate(value)]
     if key in ("shape", "needs"):
         return [(label, needs_text(value))]
     if isinstance(value, dict):
@@ -45,6 +47,12 @@ def _pairs(key: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [(label if n == 0 else "", _text(item)) for n, item in enumerate(value)]
     return [(label, _text(value))]
+
+
+def _check(check: View) -> str:
+    """`disk  ok  79,895 MiB free`; what is not said is good."""
+    good = "ok" if check.get("ok", True) else styled("FAILED", "failed")
+    return f"{check.get('name', ''):<10}  {good}  {printable(str(check.get('said') or ''))}".rstrip()
 
 
 def _text(value: Any) -> str:

@@ -2,17 +2,19 @@
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Optional
 
 import click
 
+from ..api.errors import ApiError, Unreachable
 from ..api.people import PeopleApi
 from ..sdk.waiting import Waiter, has_ended, went_well
 from . import exits
 from .words import by_word, counted, ended, task_word
 
 View = dict[str, Any]
+FAILED_SHOWN = 3
 
 
 def wait_for(api: PeopleApi, ids: list[str], timeout_s: Optional[float] = None) -> int:
@@ -44,6 +46,8 @@ def _verdict(waiter: Waiter, timeout_s: Optional[float]) -> int:
     for one, view in waiter.views.items():
         if view is not None and has_ended(one, view):
             click.echo(sentence(one, view), err=True)
+            if "." not in one and not went_well(view):
+                _say_failed(waiter.api, int(one))
     live = waiter.live
     if live:
         what = ", ".join(live[:5]) + (" …" if len(live) > 5 else "")
@@ -54,6 +58,13 @@ def _verdict(waiter: Waiter, timeout_s: Optional[float]) -> int:
         click.echo(f"why: jobctl explain {bad[0]}", err=True)
         return exits.FAILED
     return exits.OK
+
+
+def _say_failed(api: PeopleApi, task: int) -> None:
+    """The first jobs of a task that failed; it is no failure of the wait when they cannot be had."""
+    with suppress(ApiError, Unreachable):
+        for job in api.jobs(task, state="failed", limit=FAILED_SHOWN):
+            click.echo(sentence(str(job["id"]), job), err=True)
 
 
 class _Lines:

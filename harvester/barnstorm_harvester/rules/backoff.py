@@ -1,10 +1,24 @@
-"""How long to wait after submissions failed: longer each time, and longer where the same will be refused again."""
+"""How long to submit nothing after things went wrong: longer each time, so that no fault is repeated at full speed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_NOW_S, _NOW_MOST_S = 1.0, 300.0
-_EVER_S, _EVER_MOST_S = 30.0, 900.0
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of failure: how many in a row cost nothing, the first pause, the longest one."""
+
+    free: int
+    first_s: float
+    longest_s: float
+
+
+FOR_NOW = Kind(0, 1.0, 300.0)
+"""The batch system took nothing for the moment."""
+FOR_EVER = Kind(0, 30.0, 900.0)
+"""The batch system will always refuse the same; somebody has to mend something."""
+EARLY_END = Kind(2, 1.0, 60.0)
+"""A worker failed right after its start. It may be a single bad node that eats pilots, so the pause stays short."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +38,12 @@ class Pause:
         return f"paused until {until}: {self.why}{times}"
 
 
-def after_failure(pause: Pause, why: str, for_ever: bool, now: float) -> Pause:
-    """The pause after one more failed submission."""
+def after_failure(pause: Pause, why: str, kind: Kind, now: float) -> Pause:
+    """The pause after one more failure."""
     failures = pause.failures + 1
-    first, most = (_EVER_S, _EVER_MOST_S) if for_ever else (_NOW_S, _NOW_MOST_S)
-    return Pause(failures, now + min(most, first * 2 ** min(failures - 1, 20)), why[:300])
+    if failures <= kind.free:
+        return Pause(failures, 0.0, why[:300])
+    return Pause(failures, now + min(kind.longest_s, kind.first_s * 2 ** min(failures - kind.free - 1, 20)), why[:300])
 
 
 def after_success() -> Pause:

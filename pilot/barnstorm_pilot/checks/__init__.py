@@ -1,7 +1,7 @@
 """Validation of the node: a list of small checks, each with its result and how long it took."""
 
 import time
-from typing import Callable, List, Tuple
+from typing import Callable
 
 from barnstorm.model.pilots import CheckResult
 

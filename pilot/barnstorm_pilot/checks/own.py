@@ -36,7 +36,7 @@ class OwnChecks:
         path = os.path.join(self._host.base, f"check-{check.name}")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         env = {**self._host.base_env, **self._host.queue.env}
-        late = []
+        late: list[bool] = []
 
         def ended(end: Ended) -> None:
             timer.cancel()

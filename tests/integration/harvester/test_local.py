@@ -99,6 +99,20 @@ def test_exit_codes_and_logs(server: FakeServer, harvester: Harvester) -> None:
     assert "words on stderr" in row["log_tail"]
 
 
+def test_pilots_that_fail_at_once_are_not_followed_by_others_at_full_speed(
+    server: FakeServer, harvester: Harvester
+) -> None:
+    local(server)
+    harvester.start(pilot="fail")
+    server.want("here", 1)
+    told = server.wait(lambda: [one for one in server.decisions if "fail early" in one["why"]], "the pause is told")
+    assert "workers fail early: the pilot ended with exit code 7 (" in told[0]["why"]
+    at = time.time()
+    number = len(server.workers)
+    server.wait(lambda: len(server.workers) == number + 2, "after a pause, and a longer one, it tries again")
+    assert time.time() - at > 1.5
+
+
 def test_end_is_seen_at_once(server: FakeServer, harvester: Harvester) -> None:
     """A child's end wakes the harvester; it does not wait for the next poll."""
     local(server, submitter={"type": "local", "poll_s": 600})

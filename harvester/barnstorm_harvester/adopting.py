@@ -8,6 +8,7 @@ from barnstorm.model.base import from_wire
 from barnstorm.model.shape import Shape
 from barnstorm_plugins.submitters.base import Place, Submitted, Submitter
 
+from .foreign import asking
 from .journal import Journal
 from .roster import Roster
 from .store import Worker
@@ -16,12 +17,13 @@ from .store import Worker
 def adopt(
     strangers: Iterable[Mapping[str, Any]], roster: Roster, submitter: Submitter, place: Place, journal: Journal
 ) -> None:
-    """Take in what is found in the batch system; end for the server what is not. Raises what `find` raises."""
+    """Take in what is found in the batch system; end for the server what is not. Raises SubmitterBusy."""
     known = roster.ids()
     unknown = [one for one in strangers if one["id"] not in known]
     if not unknown:
         return
-    found = submitter.find(place.labels())
+    with asking(journal, "find"):
+        found = submitter.find(place.labels())
     taken = [_taken(one, found.get(one["id"]), place.queue) for one in unknown]
     for worker in taken:
         journal.warning("worker was not in the database", worker=worker.worker, state=worker.state)

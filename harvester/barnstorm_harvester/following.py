@@ -1,11 +1,12 @@
 """Keeps workers' states as the batch system tells them, and ends workers that somebody wants ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from barnstorm_plugins.submitters.base import Known, Status, Submitter, SubmitterBusy
 
+from .foreign import asking
 from .journal import Journal
 from .roster import Roster
 from .rules.backoff import EARLY_END, Pause, after_failure, after_success
@@ -51,15 +52,13 @@ class Follower:
         self._roster.save(changed)
         return any(worker.ended for worker in changed)
 
-    def _ask(self, submitter: Submitter, workers: Sequence[Worker]) -> tuple[dict[str, Status], str]:
+    def _ask(self, submitter: Submitter, workers: Sequence[Worker]) -> tuple[Mapping[str, Status], str]:
         try:
-            return dict(submitter.poll([_known(worker) for worker in workers])), ""
+            with asking(self._journal, "poll"):
+                return submitter.poll([_known(worker) for worker in workers]), ""
         except SubmitterBusy as busy:
             self._journal.warning("no answer of the batch system", why=busy)
             return {}, str(busy)
-        except Exception as error:  # noqa: BLE001 - foreign code: its error means no answer, and no answer ends no worker
-            self._journal.crash("the submitter failed to look at workers")
-            return {}, f"{type(error).__name__}: {error}"
 
     def _apply(self, worker: Worker, status: Status, submitter: Submitter, now: float) -> bool:
         """Bring a worker up to date; true where something of it changed."""
@@ -106,10 +105,12 @@ class Follower:
             self.pause = after_failure(self.pause, f"workers fail early: {worker.message}", EARLY_END, now)
 
     def _tail(self, worker: Worker, submitter: Submitter) -> str:
+        """The end of a worker's own output; an end without it is still an end."""
         try:
-            logs = submitter.logs(_known(worker), _TAIL_BYTES)
-        except Exception as error:  # noqa: BLE001 - foreign code: an end without its log is still an end
-            self._journal.warning("no log of a worker", worker=worker.worker, why=error)
+            with asking(self._journal, "logs"):
+                logs = submitter.logs(_known(worker), _TAIL_BYTES)
+        except SubmitterBusy as busy:
+            self._journal.warning("no log of a worker", worker=worker.worker, why=busy)
             return ""
         parts = [f"--- {name} ---\n{text}" for name, text in (("stdout", logs.stdout), ("stderr", logs.stderr)) if text]
         return "\n".join(parts)[-65_536:]
@@ -127,7 +128,8 @@ class Follower:
         ]
         if due and submitter is not None:
             try:
-                submitter.cancel([_known(worker) for worker in due], grace_s)
+                with asking(self._journal, "cancel"):
+                    submitter.cancel([_known(worker) for worker in due], grace_s)
             except SubmitterBusy as busy:
                 self._journal.warning("the batch system did not take a cancellation; asking again", why=busy)
                 due = []
@@ -139,10 +141,16 @@ class Follower:
     def clean(self, submitter: Submitter, keep_s: float) -> None:
         """Forget workers that ended longer than `keep_s` ago, their files included."""
         old = self._roster.expired(time.time() - keep_s)[:_FORGET_AT_ONCE]
-        if old:
-            submitter.forget([worker.worker for worker in old if worker.worker])
-            self._roster.drop(old)
-            self._journal.debug("cleaned", workers=len(old))
+        if not old:
+            return
+        try:
+            with asking(self._journal, "forget"):
+                submitter.forget([worker.worker for worker in old if worker.worker])
+        except SubmitterBusy as busy:
+            self._journal.warning("files of ended workers stay for now", why=busy)
+            return
+        self._roster.drop(old)
+        self._journal.debug("cleaned", workers=len(old))
 
 
 def _known(worker: Worker) -> Known:

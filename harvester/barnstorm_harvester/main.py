@@ -10,6 +10,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (the package installs on 3.9, for
 import argparse
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,10 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(error.problems, 2)
     except (CannotStart, StoreError) as error:
         return _refuse([str(error)], 1)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: service.stop())
+    _hear_signals(service)
     service.run()
     return 0
+
+
+def _hear_signals(service: Service) -> None:
+    """Stop the service on SIGTERM and SIGINT. A handler may interrupt whoever holds a lock, so it takes none."""
+    heard, told = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(told, b"!"))
+
+    def listen() -> None:
+        while os.read(heard, 1):
+            service.stop()
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
 
 
 def _settings(loaded: Loaded[Settings], arguments: argparse.Namespace) -> str:

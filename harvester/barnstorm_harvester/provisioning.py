@@ -24,6 +24,7 @@ from barnstorm_plugins.submitters.base import (
 )
 
 from .faultpoints import reach
+from .foreign import asking
 from .journal import Journal
 from .roster import Roster
 from .rules.backoff import FOR_EVER, FOR_NOW, Pause, after_failure, after_success
@@ -166,13 +167,14 @@ class Provisioner:
     def heal(self, target: Target) -> bool:
         """Find out about submissions whose answer is missing. False while that is not possible.
 
-        Raises what the submitter raises: then nothing is known, and nothing may be submitted.
+        Raises SubmitterBusy: then nothing is known, and nothing may be submitted.
         """
         lost = self._roster.in_state("submitting")
         if not lost:
             return True
         settled = time.time() - target.submitter.visible_after_s
-        found = target.submitter.find(target.place.labels())
+        with asking(self._journal, "find"):
+            found = target.submitter.find(target.place.labels())
         for worker in lost:
             there = found.get(worker.worker)
             if there is not None and there.key in ("", worker.key):

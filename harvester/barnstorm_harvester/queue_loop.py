@@ -51,7 +51,7 @@ class QueueLoop:
         self._status = "online"
         self._released = False
         self._ending: float | None = None
-        self._stopped = False
+        self._halt = threading.Event()
         self._trouble = self._batch_trouble = ""
         self._next_look = self._next_clean = self._server_again = 0.0
         self._server_pause = _FIRST_PAUSE_S
@@ -80,7 +80,7 @@ class QueueLoop:
 
     def stop(self) -> None:
         """Stop the thread after the round it is in."""
-        self._stopped = True
+        self._halt.set()
         self.inbox.ring()
 
     def join(self, timeout_s: float) -> None:
@@ -114,15 +114,16 @@ class QueueLoop:
         self._recall()
         while True:
             mail = self.inbox.take(self._wake_at())
-            if self._stopped:
+            if self._halt.is_set():
                 break
             try:
                 self._round(mail)
                 self._crashes = 0
             except Exception:  # noqa: BLE001 - whatever it is, this queue goes on and no other one is hurt
-                self._crashes += 1
                 self._journal.crash("a round failed")
-                self._next_look = time.monotonic() + min(_LONGEST_PAUSE_S, 0.5 * 2**self._crashes)
+                self.inbox.strangers(mail.strangers, ring=False)
+                self._crashes += 1
+                self._halt.wait(min(_LONGEST_PAUSE_S, 0.25 * 2**self._crashes))
         self._stop_watch()
         if self._target is not None:
             self._target.submitter.close()
@@ -188,10 +189,18 @@ class QueueLoop:
             self._server_pause = _FIRST_PAUSE_S
         except CapacityUnknown as unknown:
             self._batch_trouble = f"the batch system does not say what it can take: {unknown}"
+            self.scaler.say(self._lanes(), self._batch_trouble)
+            self._ask_later()
         except (ApiError, Unreachable) as error:
             self._journal.warning("the server cannot be asked; trying again", why=error, in_s=self._server_pause)
-            self._server_again = time.monotonic() + self._server_pause
-            self._server_pause = min(self._server_pause * 2, _LONGEST_PAUSE_S)
+            self._ask_later()
+
+    def _ask_later(self) -> None:
+        self._server_again = time.monotonic() + self._server_pause
+        self._server_pause = min(self._server_pause * 2, _LONGEST_PAUSE_S)
+
+    def _lanes(self) -> list[str]:
+        return [lane.name for lane in lanes_of(self._config)] if self._config else []
 
     def _adopt(self, mail: Mail) -> None:
         if self._target is None:
@@ -211,7 +220,7 @@ class QueueLoop:
         if self._released or self._ending is not None or self._watch is None:
             self._stop_watch()
         elif self._target is None or self._trouble:
-            self.scaler.say([lane.name for lane in lanes_of(self._config)] if self._config else [], self._trouble)
+            self.scaler.say(self._lanes(), self._trouble)
         else:
             hindrance = self._batch_trouble or self._follower.pause.hinders(time.time())
             self.scaler.scale(self._target, self._watch, self._status, hindrance)

@@ -12,7 +12,7 @@ _SETTLE_S = 2.0
 
 
 class Roster:
-    """The workers of a queue. Used by one thread; the store may be shared."""
+    """The workers of a queue. One thread changes it; others may look (`live`, `dirty`), and see a moment of it."""
 
     def __init__(self, store: Store, queue: str) -> None:
         self._store = store
@@ -36,10 +36,10 @@ class Roster:
 
     def live(self) -> list[Worker]:
         """All that have not ended, also those that were never submitted."""
-        return [worker for worker in self._workers.values() if not worker.ended]
+        return [worker for worker in list(self._workers.values()) if not worker.ended]
 
     def in_state(self, *states: str) -> list[Worker]:
-        return [worker for worker in self._workers.values() if worker.state in states]
+        return [worker for worker in list(self._workers.values()) if worker.state in states]
 
     def unsubmitted(self) -> list[Worker]:
         """Planned ones that the batch system certainly does not have."""
@@ -47,7 +47,7 @@ class Roster:
 
     def dirty(self) -> list[Worker]:
         """Those of which the server has yet to be told something. What it never heard of needs no telling."""
-        return [worker for worker in self._workers.values() if worker.dirty and worker.worker]
+        return [worker for worker in list(self._workers.values()) if worker.dirty and worker.worker]
 
     def awaited(self) -> list[Worker]:
         """Those in the batch system whose pilot has not come yet, as far as is known."""
@@ -59,11 +59,15 @@ class Roster:
         return [worker for worker in self.live() if worker.worker in wanted]
 
     def ids(self) -> set[str]:
-        return {worker.worker for worker in self._workers.values() if worker.worker}
+        return {worker.worker for worker in list(self._workers.values()) if worker.worker}
 
     def expired(self, before: float) -> list[Worker]:
         """Those that ended long ago, and of which the server knows."""
-        return [one for one in self._workers.values() if one.ended and not one.dirty and (one.ended_at or 0.0) < before]
+        return [
+            one
+            for one in list(self._workers.values())
+            if one.ended and not one.dirty and (one.ended_at or 0.0) < before
+        ]
 
     def came(self, worker: Worker, pilot: str, now: float, demand_version: int) -> None:
         """A worker's pilot has come. Until newer demand, or a moment, shows what it takes it is still on its way."""
@@ -80,7 +84,7 @@ class Roster:
             if version != demand_version or now - at > _SETTLE_S:
                 del self._came[key]
         supply, ended = Supply(), Counter[str]()
-        for worker in self._workers.values():
+        for worker in list(self._workers.values()):
             new = worker.submitted_at is not None and now - worker.submitted_at < _MINUTE_S
             if worker.in_batch:
                 supply.workers.append(

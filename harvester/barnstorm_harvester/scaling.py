@@ -9,6 +9,7 @@ from barnstorm.model.workers import Decision, Demand
 from barnstorm_plugins.submitters.base import Submitter, SubmitterBusy
 
 from .demand_watch import DemandWatch
+from .foreign import asking
 from .journal import Journal
 from .provisioning import Provisioner, Target
 from .reporting import Reporter
@@ -54,7 +55,7 @@ class Scaler:
             target.config,
             demand,
             self._roster.supply(now, self._settings.silent_after_s, demand.version),
-            _place(target.submitter) if demand.parts else None,
+            self._place(target.submitter) if demand.parts else None,
             hindrance or self._provisioner.pause.hinders(now),
             self._settings.default_limits,
         )
@@ -62,6 +63,15 @@ class Scaler:
         self._provisioner.carry_out(target, decisions)
         if not self._provisioner.pause.hinders(now):
             self._provisioner.withdraw(target.config.name, _WITHDRAW_AFTER_S)
+
+    def _place(self, submitter: Submitter) -> Place | None:
+        """What the batch system says it can take. Raises CapacityUnknown where it does not say now."""
+        try:
+            with asking(self._journal, "capacity"):
+                capacity = submitter.capacity()
+        except SubmitterBusy as busy:
+            raise CapacityUnknown(str(busy)) from busy
+        return None if capacity is None else Place(capacity.node, capacity.free, capacity.why)
 
     def say(self, lanes: Sequence[str], why: str) -> None:
         """Keep a decision to do nothing that no rule had to make."""
@@ -105,15 +115,6 @@ class Scaler:
 def current(demand: Demand | None) -> int:
     """The version of a demand; -1 where there is none yet."""
     return -1 if demand is None else demand.version
-
-
-def _place(submitter: Submitter) -> Place | None:
-    """What the batch system says it can take. One that cannot say now takes nothing for the moment."""
-    try:
-        capacity = submitter.capacity()
-    except SubmitterBusy as busy:
-        raise CapacityUnknown(str(busy)) from busy
-    return None if capacity is None else Place(capacity.node, capacity.free, capacity.why)
 
 
 class CapacityUnknown(Exception):

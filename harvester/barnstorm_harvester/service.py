@@ -59,7 +59,7 @@ class Service:
         self._lost_server = False
 
     def stop(self) -> None:
-        """Begin the end; called again, end at once and leave workers as they are. Safe in a signal handler."""
+        """Begin the end; called again, end at once and leave workers as they are."""
         if self._stop.is_set():
             self._quit.set()
         self._stop.set()

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import traceback
 from typing import Optional
 
 from barnstorm.api.errors import ApiError, Unreachable
@@ -67,7 +68,13 @@ class Agent:
         self.loop.on_signal = self._signal
         self._beat_regularly()
         OwnChecks(self.host).run(self._validated)
-        self.loop.run()
+        try:
+            self.loop.run()
+        except Exception as error:  # noqa: BLE001 - told to the server and by the exit code; its payloads end with it
+            self.journal.error(
+                "the pilot failed", why="".join(traceback.format_exception(None, error, error.__traceback__))
+            )
+            self._code, self._leaving = exits.CRASHED, f"the pilot failed: {type(error).__name__}: {error}"
         self._say_goodbye()
         return self._code
 
@@ -135,7 +142,7 @@ class Agent:
         self.touch()
 
     def _refuse(self, reports: list[Report], error: BaseException) -> None:
-        """The server will not read this call. Find the report it is about; make that one small; at last leave it out."""
+        """The server will not read this call: find the report it is about, make it small, at last leave it out."""
         self.journal.error("reports refused", count=len(reports), why=error)
         if len(reports) > 1:
             self._batch = 1
@@ -157,7 +164,8 @@ class Agent:
         idle = len(self.roster) == 0
         idle_left = self.roster.busy_until + self.idle_s - now if idle else self.idle_s
         if idle and idle_left <= 0:
-            self.leave(exits.OK, f"no work for {self.idle_s:g} s")
+            away = ", and the server cannot be reached" if self._poll.failing else ""
+            self.leave(exits.UNREACHABLE if away else exits.OK, f"no work for {self.idle_s:g} s{away}")
             return
         wish = self.roster.wish()
         if wish.free is NOTHING:
@@ -221,7 +229,7 @@ class Agent:
     def _send_beat(self) -> None:
         self._last_beat = time.monotonic()
         beat = Heartbeat(self.roster.held(), self._word())  # type: ignore[arg-type]
-        beat.why = self._leaving or ""
+        beat.why = (self._leaving or "")[:500]
         self._beat.call(lambda: self.api.heartbeat(self.host.pilot, beat), self._beaten)
 
     def _word(self) -> str:
@@ -273,7 +281,7 @@ class Agent:
         name = signal.Signals(number).name
         self.journal.info("signal", name=name)
         grace_s = self.host.settings.grace_s if self._signals == 1 else 0.0
-        if len(self.roster):
+        if any(not run.is_reported for run in self.roster.runs.values()):
             self._code = exits.SIGNALLED
         self.drain(f"got {name}")
         self.roster.end_all(Killed("preempted", f"the pilot got {name}"), grace_s)

@@ -1,4 +1,4 @@
-"""What this process's cgroups allow, as far as they can be read (writing is rarely delegated). Version 2 and version 1."""
+"""What this process's cgroups allow, as far as they can be read (writing is rarely delegated)."""
 
 from collections.abc import Iterator
 from typing import Optional

@@ -27,7 +27,7 @@ class Killed:
 
 
 def judge(status: int, killed: Optional[Killed], oom_killed: bool, needs: Shape, peak_kb: float) -> Verdict:
-    """The verdict on a payload's wait status. `killed`: the pilot ended it. `oom_killed`: the kernel has just killed for memory."""
+    """The verdict on a payload's wait status. `killed`: by the pilot. `oom_killed`: the kernel killed for memory."""
     code = status >> 8 if not status & 0x7F else None
     number = status & 0x7F or None
     if killed is not None:
@@ -36,7 +36,8 @@ def judge(status: int, killed: Optional[Killed], oom_killed: bool, needs: Shape,
     if code == 0:
         return Verdict("succeeded", 0)
     if oom_killed and (number == signal.SIGKILL or code == 128 + signal.SIGKILL):
-        said = f"killed by the kernel for memory: it had at least {peak_kb / 1024:,.0f} MiB, and asked for {needs.memory_mib:,}"
+        had = f"it had at least {peak_kb / 1024:,.0f} MiB, and asked for {needs.memory_mib:,}"
+        said = f"killed by the kernel for memory: {had}"
         return Verdict("failed", code, number, "memory", said)
     if number is not None:
         return Verdict("failed", None, number, "signal", f"ended by {signal_name(number)}")

@@ -1,10 +1,11 @@
 """Which processes belong to which attempt, also after they changed session, group or environment; and their killing.
 
-A payload's process tree is easy while its parents live. What is orphaned comes to the pilot (`native.adopt_orphans`) and
-is given to its attempt by, in this order: having been seen in its tree, its session or group, its environment, and at
-last by there being no other attempt it could have come from.
+A payload's process tree is easy while its parents live. What is orphaned comes to the pilot (`native.adopt_orphans`)
+and is given to its attempt by, in this order: having been seen in its tree, its session or group, its environment, and
+at last by there being no other attempt it could have come from.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable
@@ -103,7 +104,6 @@ class Families:
 
 def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
-        try:
+        # It may be gone, or have become another user's (a set-user-id program).
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # gone, or it became another user's: nothing we may do

@@ -1,4 +1,4 @@
-"""Named points at which the pilot kills itself, for tests of what survives: BARNSTORM_FAULT=NAME[:N]. Set only by tests.
+"""Named points at which the pilot kills itself: BARNSTORM_FAULT=NAME[:N]. Set only by tests of what survives.
 
 A harvester hands only BARNSTORM_PILOT_… on to its pilots, so BARNSTORM_PILOT_FAULT is read as well.
 

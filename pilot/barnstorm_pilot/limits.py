@@ -9,7 +9,7 @@ from .ending import Killed
 
 
 def over_memory(sample: Mapping[str, float], needs: Shape, grace: float) -> Optional[Killed]:
-    """Whether the process tree uses more memory than it asked for. PSS counts shared pages once, so it is what counts."""
+    """Whether the process tree uses more memory than it asked for, by PSS, which counts shared pages once."""
     used_kb = sample.get("pss") or sample.get("rss", 0)
     if used_kb <= needs.memory_mib * 1024 * grace:
         return None
@@ -25,7 +25,7 @@ def over_walltime(wall_s: float, needs: Shape) -> Optional[Killed]:
 
 
 def over_disk(used_bytes: int, needs: Shape) -> Optional[Killed]:
-    """Whether its files and logs take more than it asked for. Who asked for nothing is not held to it: the pool's room is."""
+    """Whether its files and logs take more than it asked for. Who asked for nothing is not held to it."""
     if needs.disk_mib == 0 or used_bytes <= needs.disk_mib << 20:
         return None
     return Killed("disk", f"its files and logs take {used_bytes >> 20:,} MiB, and it asked for {needs.disk_mib:,}")

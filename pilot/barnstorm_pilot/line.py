@@ -32,6 +32,11 @@ class Line:
         return not self._crew.busy and time.monotonic() >= self._not_before
 
     @property
+    def failing(self) -> bool:
+        """Whether the last call failed."""
+        return self._pause_s > 0
+
+    @property
     def wait_s(self) -> float:
         """How long to wait before the next try."""
         return max(0.0, self._not_before - time.monotonic())

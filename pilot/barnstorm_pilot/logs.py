@@ -18,7 +18,7 @@ class Piece(NamedTuple):
 
 
 class LogStream:
-    """What the server shall have of one log: the file's first `limit` bytes, then, at the end, a line that says what is missing."""
+    """What the server shall have of one log: the file's first `limit` bytes, and a last line on what is missing."""
 
     def __init__(self, name: Stream, fd: int, limit: int) -> None:
         self.name = name

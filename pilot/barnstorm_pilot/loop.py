@@ -1,5 +1,6 @@
 """The pilot's one thread that decides: it waits for signals, ended children, timers and what other threads hand it."""
 
+import contextlib
 import fcntl
 import heapq
 import os
@@ -59,10 +60,8 @@ class Loop:
         """Have a callback run by the loop; for any thread."""
         self._posted.append(call)
         if self._asleep:
-            try:
+            with contextlib.suppress(BlockingIOError):  # it is full of reasons to wake up
                 os.write(self._write, b"\0")
-            except BlockingIOError:
-                pass  # it is full of reasons to wake up
 
     def later(self, delay_s: float, call: Callback) -> Timer:
         """Have a callback run after a time; only for the loop's own thread."""
@@ -104,7 +103,5 @@ class Loop:
         ready = self._poll.poll(int(timeout * 1000) + (timeout > 0))
         self._asleep = False
         if ready:
-            try:
+            with contextlib.suppress(BlockingIOError):  # an empty pipe is as good
                 os.read(self._read, 4096)
-            except BlockingIOError:
-                pass  # another reader cannot be; an empty pipe is as good

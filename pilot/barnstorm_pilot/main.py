@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 from . import exits
@@ -30,7 +30,7 @@ def _agent(settings: Settings, tell: Callable[[str], None]) -> int:
 
 
 def _close_inherited_files() -> None:
-    """What our parent left open is none of the payloads' business; 0, 1 and 2 must be open, or a log would get their number."""
+    """What our parent left open is none of the payloads' business; 0 to 2 must be open, or a log gets their number."""
     os.closerange(3, 1024)
     for fd in range(3):
         try:

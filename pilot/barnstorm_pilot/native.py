@@ -1,4 +1,4 @@
-"""The few calls of Linux that Python's library has no name for. Where they are missing the pilot works, less tightly."""
+"""The few calls of Linux that Python's library has no name for. Without them the pilot works, less tightly."""
 
 import os
 import sys

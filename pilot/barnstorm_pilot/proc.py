@@ -1,4 +1,4 @@
-"""Reading /proc: who is whose child, and what a process uses. Processes may vanish at any moment: then None, or nothing."""
+"""Reading /proc: who is whose child, and what a process uses. A process may vanish at any moment: then None."""
 
 import os
 from collections.abc import Iterable

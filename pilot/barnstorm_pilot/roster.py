@@ -74,7 +74,7 @@ class Roster:
             self._waiting[run.name] = run
 
     def start_what_fits(self) -> None:
-        """Begin waiting attempts, oldest first, as far as there is room. A small one may pass a big one, which then goes back."""
+        """Begin waiting attempts, oldest first, as far as there is room. A small one may pass a big one."""
         pool = self.host.pool
         for run in list(self._waiting.values()):
             if pool.lacks(run.grant.needs) is None:

@@ -142,7 +142,7 @@ class Run:
     # --- ending ---
 
     def kill(self, why: Killed, grace_s: float) -> None:
-        """End it, and report why: SIGTERM, and SIGKILL to all that is left after the grace time. The first reason counts."""
+        """End it, and report why: SIGTERM, then SIGKILL to all that is left. The first reason counts."""
         if self.is_reported:
             return
         self.given_up.set()
@@ -261,7 +261,8 @@ class Run:
             self._gone()
             return
         report = Report(self.name, verdict.state, verdict.exit_code, verdict.signal, verdict.fault)  # type: ignore[arg-type]
-        report.message = verdict.message[:2000]
+        # File names may hold bytes that are no text; JSON cannot.
+        report.message = verdict.message[:2000].encode("utf-8", "replace").decode()
         report.metrics = self._metrics
         report.outputs = stored
         late = []

@@ -1,4 +1,4 @@
-"""Sends logs while payloads run, and what is left of them when they end. One piece of a stream is on its way at a time."""
+"""Sends logs while payloads run, and what is left when they end. Of a stream one piece is on its way at a time."""
 
 import time
 from typing import Callable, Optional
@@ -38,7 +38,7 @@ class Shipper:
         self._crew = Crew(loop, "logs", 2)
 
     def ship(self, parcel: Parcel) -> None:
-        """Send the next piece, unless one is on its way or there is nothing new. `parcel.then` is called when it is through."""
+        """Send the next piece, unless one is on its way or there is none; `parcel.then` is called after it."""
         if parcel.in_flight or parcel.dead or time.monotonic() < parcel.not_before:
             return
         piece = parcel.stream.next_piece()
@@ -68,7 +68,7 @@ class Shipper:
         parcel.not_before = time.monotonic() + parcel.pause_s
 
     def flush(self, parcels: list[Parcel], then: Callable[[], None]) -> None:
-        """Of ended logs send all that does not fit into a report, then call `then`. It is called once, and within FLUSH_S."""
+        """Of ended logs send all that does not fit into a report, then call `then`: once, and within FLUSH_S."""
         _Flush(self, self._loop, parcels, then, inline=True).go_on()
 
     def finish(self, parcels: list[Parcel], then: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 import uuid
-from typing import Optional
+from typing import Callable, Optional
 
 from barnstorm.api.connection import Connection
 from barnstorm.api.errors import ApiError, Unreachable

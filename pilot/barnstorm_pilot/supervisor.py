@@ -8,6 +8,7 @@ the parent is the one that is killed, the agent gets SIGTERM from the kernel and
 session of its own, so that a signal for the parent's group does not end both at once. All this costs nothing per job.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -55,11 +56,15 @@ def run_supervised(agent: Callable[[Tell], int]) -> int:
 def _agent(agent: Callable[[Tell], int], tell: int, parent: int) -> int:
     """In the child: everything from here on is the agent's."""
     code = exits.CRASHED
+
+    def tell_path(path: str) -> None:
+        os.write(tell, path.encode())
+
     try:
         os.setsid()
         native.hide_memory()
         native.signal_when_parent_dies(signal.SIGTERM, parent)
-        code = agent(lambda path: os.write(tell, path.encode()) and None)
+        code = agent(tell_path)
     except BaseException:  # noqa: BLE001 - said, and told by the exit code; there is nobody above to raise it to
         sys.excepthook(*sys.exc_info())
     finally:
@@ -78,10 +83,8 @@ def _remove(path: str) -> None:
 
 
 def _hand_on(child: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended
         os.kill(child, number)
-    except ProcessLookupError:
-        pass  # it has just ended
 
 
 def sweep(patience_s: float = _SWEEP_S) -> int:
@@ -95,10 +98,9 @@ def sweep(patience_s: float = _SWEEP_S) -> int:
             break
         for pid in left:
             killed.add(pid)
-            try:
+            # It may be gone, or have become another user's (a set-user-id program).
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass  # gone, or it became another user's (a set-user-id program): nothing we may do
         time.sleep(0.002)
     return len(killed)
 

@@ -25,7 +25,7 @@ class Crew:
         return self._unfinished > 0
 
     def do(self, work: Callable[[], T], done: "Done[T]") -> None:
-        """Have `work` done by a thread; `done(result, error)` is then called by the loop. For the loop's thread only."""
+        """Have `work` done by a thread; the loop then calls `done(result, error)`. For the loop's thread only."""
         self._unfinished += 1
         if self._unfinished > self._threads and self._threads < self._size:
             self._threads += 1

@@ -1,4 +1,4 @@
-"""Looks at running payloads: samples, limits, new log lines, news for the server. It looks only while something runs."""
+"""Looks at running payloads, while there are any: samples, limits, new log lines, news for the server."""
 
 import os
 import time

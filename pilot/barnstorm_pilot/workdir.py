@@ -61,7 +61,7 @@ class WorkDir:
 
 
 def confined(base: str, name: str) -> str:
-    """`name` below `base`, as a path. Raises PathEscapes where it leads elsewhere by its words (links: see `existing`)."""
+    """`name` below `base`, as a path. Raises PathEscapes where its words lead elsewhere (links: see `open_regular`)."""
     parts = name.split("/")
     if not name or name.startswith("/") or ".." in parts or "\0" in name:
         raise PathEscapes(f"{name!r} does not stay below the work directory")
@@ -134,7 +134,7 @@ def remove_tree(path: str) -> None:
 
 
 class _Removal:
-    """Removes by descending, an open directory a level. What lies too deep for that is moved to the top and waits there."""
+    """Removes by descending, an open directory a level. What lies too deep for that is moved to the top first."""
 
     _DEEPEST = 64
 

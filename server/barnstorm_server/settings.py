@@ -44,9 +44,6 @@ class Settings:
         unit="s",
         doc="a pilot unheard for longer loses its jobs; never less than 4 heartbeats",
     )
-    kill_grace_s: float = field(
-        30.0, ge=0, le=3600, unit="s", doc="what a killed payload has between SIGTERM and SIGKILL"
-    )
     pilot_idle_s: float = field(
         60.0,
         ge=0,

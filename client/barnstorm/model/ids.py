@@ -38,7 +38,7 @@ class AttemptId(NamedTuple):
         return JobId(self.task, self.index)
 
 
-_MAX = 2**63 - 1
+MAX_ID = 2**63 - 1
 _TASK = re.compile(r"[1-9][0-9]{0,18}\Z")
 _JOB = re.compile(r"([1-9][0-9]{0,18})\.([0-9]{1,10})\Z")
 _ATTEMPT = re.compile(r"([1-9][0-9]{0,18})\.([0-9]{1,10})/([1-9][0-9]{0,8})\Z")
@@ -47,21 +47,21 @@ _EXAMPLES = {"w": ("worker", "w88123"), "p": ("pilot", "p90012")}
 
 
 def parse_task(text: str) -> int:
-    if not _TASK.match(text) or int(text) > _MAX:
+    if not _TASK.match(text) or int(text) > MAX_ID:
         raise InvalidId("task", text, "48213")
     return int(text)
 
 
 def parse_job(text: str) -> JobId:
     found = _JOB.match(text)
-    if not found or int(found[1]) > _MAX:
+    if not found or int(found[1]) > MAX_ID:
         raise InvalidId("job", text, "48213.7")
     return JobId(int(found[1]), int(found[2]))
 
 
 def parse_attempt(text: str) -> AttemptId:
     found = _ATTEMPT.match(text)
-    if not found or int(found[1]) > _MAX:
+    if not found or int(found[1]) > MAX_ID:
         raise InvalidId("attempt", text, "48213.7/2")
     return AttemptId(int(found[1]), int(found[2]), int(found[3]))
 
@@ -69,7 +69,7 @@ def parse_attempt(text: str) -> AttemptId:
 def parse_prefixed(prefix: str, text: str) -> int:
     """The number of a worker (`prefix` "w") or pilot ("p") id."""
     found = _PREFIXED.match(text)
-    if not found or found[1] != prefix or int(found[2]) > _MAX:
+    if not found or found[1] != prefix or int(found[2]) > MAX_ID:
         raise InvalidId(_EXAMPLES[prefix][0], text, _EXAMPLES[prefix][1])
     return int(found[2])
 

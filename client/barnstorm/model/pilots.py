@@ -88,7 +88,7 @@ class Report(Spec):
     state: Literal["succeeded", "failed", "cancelled", "returned"] = field()
     exit_code: Optional[int] = None
     signal: Optional[int] = None
-    fault: str = field("", max_length=50, doc="a code of `faults.FAULTS`")
+    fault: str = field("", max_length=32, doc="a code of `faults.FAULTS`")
     message: str = field("", max_length=2000)
     started_ago_s: Optional[float] = field(None, ge=0, unit="s")
     ended_ago_s: Optional[float] = field(None, ge=0, unit="s")

@@ -5,7 +5,7 @@ from typing import Optional
 
 from .base import Spec, field
 from .collection import MAX_JOBS, Collection, FileIn, Files, file_name, length, names
-from .ids import InvalidId, spans
+from .ids import MAX_ID, InvalidId, spans
 from .payload import Payload, ScriptPayload
 from .shape import Needs
 from .template import ALWAYS, UnknownPlaceholder, check
@@ -75,8 +75,9 @@ def check_task(spec: TaskSpec) -> None:
     for n, one in enumerate(files):
         if not one.source.startswith("task:"):
             check_path(f"inputs[{n}].name", file_name(one))
-    if any(one < 1 for one in spec.after):
-        raise InvalidSpec("after", spec.after, "task ids are positive numbers")
+    for where, tasks in (("after", spec.after), ("inputs", input_tasks(spec))):
+        if any(not 1 <= one <= MAX_ID for one in tasks):
+            raise InvalidSpec(where, str(list(tasks))[:200], "task ids are positive numbers below 2^63")
 
 
 def jobs_of(spec: TaskSpec) -> int:
@@ -93,6 +94,12 @@ def content_of(spec: TaskSpec, index: int) -> int:
             return span[index]
         index -= len(span)
     raise IndexError(index)
+
+
+def input_tasks(spec: TaskSpec) -> set[int]:
+    """The tasks whose outputs are inputs of this one."""
+    files = list(spec.inputs) + (spec.over.files if isinstance(spec.over, Files) else [])
+    return {int(one.source[5:].partition("/")[0]) for one in files if one.source.startswith("task:")}
 
 
 def check_path(where: str, path: str) -> None:

@@ -59,9 +59,8 @@ def in_container() -> bool:
     """Whether this looks like the inside of a container."""
     if any(os.path.exists(mark) for mark in ("/.dockerenv", "/run/.containerenv", "/.singularity.d")):
         return True
-    return bool(
-        os.environ.get("container") or os.environ.get("APPTAINER_NAME") or os.environ.get("KUBERNETES_SERVICE_HOST")
-    )
+    # systemd and podman write it in small letters.
+    return any(name in os.environ for name in ("container", "APPTAINER_NAME", "KUBERNETES_SERVICE_HOST"))
 
 
 def hardware() -> dict[str, Any]:

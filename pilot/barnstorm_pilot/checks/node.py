@@ -1,5 +1,6 @@
 """The checks of cores, memory, disk, work directory and Python. They also say what this node can really give."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -87,10 +88,8 @@ def work_dir_check(work_dir: str) -> Check:
         except OSError as error:
             return False, f"{work_dir} is not writable: {error.strerror}", True
         finally:
-            try:
+            with contextlib.suppress(OSError):  # it may never have been made
                 os.unlink(probe)
-            except OSError:
-                pass  # it was never made
         mode = os.stat(work_dir).st_mode
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             return False, f"{work_dir} may be changed by every user of this node", True

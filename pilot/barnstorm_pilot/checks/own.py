@@ -1,4 +1,4 @@
-"""The queue's own checks: commands that each pilot runs before it takes work. They run side by side, and each has a time limit."""
+"""The queue's own checks: commands that each pilot runs before it takes work, side by side, each with a time limit."""
 
 import os
 import signal

@@ -4,6 +4,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from barnstorm.api.connection import Connection
+from barnstorm.api.errors import ApiError, Unreachable
 
 from . import Check
 
@@ -12,11 +13,14 @@ MOST_OFFSET_S = 30.0
 
 
 def reach_check(connection: Connection) -> Check:
-    """Asks the server who it is. A wrong clock harms no job of ours (times travel as ages), but it may harm a payload's."""
+    """Asks the server who it is. A wrong clock harms no job here (times travel as ages), but perhaps a payload."""
 
     def check() -> tuple[bool, str, bool]:
         begin = time.time()
-        answer = connection.send("GET", "/v1", timeout_s=10)
+        try:
+            answer = connection.send("GET", "/v1", timeout_s=10)
+        except (ApiError, Unreachable) as error:
+            return False, str(error), False
         end = time.time()
         took = f"answers in {(end - begin) * 1000:.0f} ms"
         told = answer.headers.get("date")

@@ -1,5 +1,6 @@
 """Blobs that jobs of one owner share on this node: bounded, least recently used first out, never shared by owners."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,7 +17,7 @@ class BlobMismatch(Exception):
 
 
 class BlobCache:
-    """Files by owner and sha256. Jobs get copies: a payload that changed a shared file would change its neighbours' input."""
+    """Files by owner and sha256. Jobs get copies: who changed a shared file would spoil his neighbours' input."""
 
     def __init__(self, path: str, limit_bytes: int) -> None:
         self._path = path
@@ -27,7 +28,7 @@ class BlobCache:
         self._used = 0
 
     def get(self, owner: str, digest: str, target: str, fetch: Fetch) -> None:
-        """Write the blob to `target`, fetching it only where it is not kept. Raises BlobMismatch, OSError, fetch's errors."""
+        """Write the blob to `target`, fetched where it is not kept. Raises BlobMismatch, OSError, fetch's errors."""
         name = f"{hashlib.sha256(owner.encode()).hexdigest()[:16]}-{digest}"
         if self._limit == 0:
             download(target, digest, fetch)
@@ -71,10 +72,8 @@ class BlobCache:
                 self._drop(old)
 
     def _drop(self, name: str) -> None:
-        try:
+        with contextlib.suppress(FileNotFoundError):  # somebody cleaned up before us
             os.unlink(os.path.join(self._path, name))
-        except FileNotFoundError:
-            pass  # somebody cleaned up before us
 
 
 def download(target: str, digest: str, fetch: Fetch) -> tuple[str, int]:

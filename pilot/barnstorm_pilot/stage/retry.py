@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def with_patience(action: Callable[[], T], context: StageContext) -> T:
-    """`action`'s result; tried again while the server is away, busy or out of order, as long as somebody waits for it."""
+    """`action`'s result; tried again while the server is away, busy or out of order, and somebody waits for it."""
     until = time.monotonic() + context.patience_s
     pause = 0.1
     while True:

@@ -9,12 +9,10 @@ from barnstorm_server.rules.buckets import Bucket, from_document
 from barnstorm_server.rules.demand import divide, parts_of, weight
 from barnstorm_server.rules.matching import match
 from barnstorm_server.store.catalog import CatalogQueue
+from barnstorm_server.store.tables import LIVE_ATTEMPTS
 
 _WAITING = text("SELECT id, spec, waiting FROM buckets WHERE waiting > 0 ORDER BY priority DESC, id")
-_RUNNING = text(
-    "SELECT queue, count(*) AS n FROM attempts WHERE state IN ('leased', 'starting', 'running',"
-    " 'transferring') GROUP BY queue"
-)
+_RUNNING = text(f"SELECT queue, count(*) AS n FROM attempts WHERE {LIVE_ATTEMPTS} GROUP BY queue")
 
 
 def demand_now(connection: Connection, queues: Mapping[str, CatalogQueue], now: float) -> PutDemand:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, text
 
 from barnstorm.model.states import JOB
 from barnstorm_server.store.errors import NotFound
+from barnstorm_server.store.tables import LIVE_ATTEMPTS
 from barnstorm_server.store.transaction import Transaction
 
 from .submit import SLICE, may_see
@@ -32,7 +33,7 @@ _END = text(
 )
 _STOP = text(
     "UPDATE attempts SET stop = :why WHERE task_id = :task AND idx = :idx"
-    " AND state IN ('leased', 'starting', 'running', 'transferring') RETURNING pilot_id"
+    f" AND {LIVE_ATTEMPTS} RETURNING pilot_id"
 )
 
 

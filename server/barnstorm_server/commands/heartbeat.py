@@ -7,7 +7,8 @@ from sqlalchemy import Row, text
 
 from barnstorm.model.ids import AttemptId, InvalidId, parse_attempt
 from barnstorm.model.pilots import Command, Heartbeat, HeartbeatAnswer, HeldAttempt, Report
-from barnstorm.model.states import ATTEMPT
+from barnstorm.model.states import ATTEMPT, PILOT
+from barnstorm_server.store.tables import LIVE_ATTEMPTS
 from barnstorm_server.store.transaction import Transaction
 
 from . import report
@@ -15,7 +16,7 @@ from .lease import Dispatch, live_pilot, orders_of, stops_of
 
 _LIVE = text(
     "SELECT task_id, idx, number, state, stop, unnamed, leased_at FROM attempts WHERE pilot_id = :pilot"
-    " AND state IN ('leased', 'starting', 'running', 'transferring') ORDER BY task_id, idx"
+    f" AND {LIVE_ATTEMPTS} ORDER BY task_id, idx"
 )
 _SEEN = text("UPDATE pilots SET seen_at = :now, state = :state WHERE id = :id AND ended_at IS NULL")
 _GONE = text(
@@ -59,7 +60,8 @@ class Beat:
             tx.write(_SEEN, id=self.pilot, now=tx.now, state="draining")
             end_pilot(tx, self.dispatch, self.pilot, "gone", self.beat.why or "left")
         else:
-            tx.write(_SEEN, id=self.pilot, now=tx.now, state=self.beat.state)
+            moves = PILOT.may(pilot.state, self.beat.state)
+            tx.write(_SEEN, id=self.pilot, now=tx.now, state=self.beat.state if moves else pilot.state)
         return answer
 
     def _move(self, tx: Transaction, attempt: AttemptId, row: Row[Any], held: HeldAttempt) -> None:

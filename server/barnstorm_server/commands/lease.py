@@ -19,6 +19,7 @@ from barnstorm_server.store import buckets
 from barnstorm_server.store.catalog import Catalog, CatalogQueue
 from barnstorm_server.store.errors import NotFound
 from barnstorm_server.store.task_cache import KnownTask, TaskCache
+from barnstorm_server.store.tables import LIVE_ATTEMPTS
 from barnstorm_server.store.transaction import Transaction, loads
 
 from . import report
@@ -26,9 +27,10 @@ from . import report
 _PILOT = text("SELECT id, queue, owner, state, shape, wish, why, ended_at FROM pilots WHERE id = :id")
 _SEEN = text("UPDATE pilots SET seen_at = :now, state = :state, owner = :owner WHERE id = :id AND ended_at IS NULL")
 _LIVE = text(
-    "SELECT task_id, idx, number, state, stop, memory_mib FROM attempts WHERE pilot_id = :pilot"
-    " AND state IN ('leased', 'starting', 'running', 'transferring') ORDER BY task_id, idx"
+    "SELECT task_id, idx, number, state, stop, unnamed, memory_mib FROM attempts WHERE pilot_id = :pilot"
+    f" AND {LIVE_ATTEMPTS} ORDER BY task_id, idx"
 )
+_NAMED = text("UPDATE attempts SET unnamed = 0 WHERE task_id = :task AND idx = :idx AND number = :number")
 _TAKE = (
     "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
     " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
@@ -78,6 +80,23 @@ class Dispatch:
 
 
 @dataclass
+class _Room:
+    """What a pilot can still take: a free shape, so many beyond it, and so many in all."""
+
+    free: Shape
+    ahead: int
+    most: int
+
+    def take(self, needs: Shape) -> None:
+        """One attempt of these needs goes into what is free, else it is one of those ahead."""
+        self.most -= 1
+        if pick.how_many(needs, self.free, None, 1):
+            self.free = pick.less(self.free, needs, 1)
+        else:
+            self.ahead = max(0, self.ahead - 1)
+
+
+@dataclass
 class Lease:
     """Accept a pilot's reports, then grant it what fits. Answers the LeaseAnswer; `grants` may be empty."""
 
@@ -100,43 +119,53 @@ class Lease:
         queue = dispatch.catalog.queues.get(pilot.queue)
         if request.max > 0 and pilot.state != "draining" and not pilot.wish and queue is not None:
             room = self._grant_again(tx, answer, live)
-            if room > 0 and pilots_take(queue.mark(tx.now).status) != "none":
+            if room.most > 0 and pilots_take(queue.mark(tx.now).status) != "none":
                 owner = self._grant_new(tx, answer, pilot, queue, owner, room)
         held = len(live) + len(answer.grants)
         state = pilot.state if pilot.state == "draining" else "busy" if held else "idle"
         tx.write(_SEEN, id=self.pilot, now=tx.now, state=state, owner=owner if held else None)
         return answer
 
-    def _grant_again(self, tx: Transaction, answer: LeaseAnswer, live: Any) -> int:
-        """Hand out again what was granted in an answer that got lost; returns how many more may be granted."""
+    def _grant_again(self, tx: Transaction, answer: LeaseAnswer, live: Any) -> "_Room":
+        """Hand out again what was granted in an answer that got lost; returns the room that is left."""
+        room = _Room(self.request.free, self.request.ahead, self.request.max)
         named = {*self.request.held, *(one.attempt for one in self.request.reports)}
         for row in live:
             attempt = AttemptId(row.task_id, row.idx, row.number)
             if row.state == "leased" and row.stop is None and str(attempt) not in named:
-                self._add(answer, attempt, self.dispatch.tasks.get(tx.connection, row.task_id), row.memory_mib)
-        return self.request.max - len(answer.grants)
+                known = self.dispatch.tasks.get(tx.connection, row.task_id)
+                room.take(self._add(answer, attempt, known, row.memory_mib).needs)
+                if row.unnamed:  # it is on its way once more
+                    tx.write(_NAMED, task=attempt.task, idx=attempt.index, number=attempt.number)
+        return room
 
     def _grant_new(
-        self, tx: Transaction, answer: LeaseAnswer, pilot: Row[Any], queue: CatalogQueue, owner: str | None, room: int
+        self,
+        tx: Transaction,
+        answer: LeaseAnswer,
+        pilot: Row[Any],
+        queue: CatalogQueue,
+        owner: str | None,
+        room: "_Room",
     ) -> str | None:
         isolated = queue.config.pilot.isolation != "none"
         waiting = [row for row in buckets.waiting(tx) if self.dispatch.fits(row, queue, tx.now)]
         if not waiting:
             return owner
-        free, ahead, whole = self.request.free, self.request.ahead, from_wire(Shape, loads(pilot.shape))
+        whole, left_s = from_wire(Shape, loads(pilot.shape)), self.request.walltime_left_s
         for one in self._ordered(tx, waiting, None if isolated else owner):
             if not isolated and owner is not None and one.bucket.owner != owner:
                 continue
-            needs, left_s = one.bucket.shape, self.request.walltime_left_s
-            now = pick.how_many(needs, free, left_s, room)
-            later = min(ahead, room - now) if pick.how_many(needs, whole, left_s, 1) else 0
+            needs = one.bucket.shape
+            now = pick.how_many(needs, room.free, left_s, room.most)
+            later = min(room.ahead, room.most - now) if pick.how_many(needs, whole, left_s, 1) else 0
             taken = self._take(tx, answer, pilot, one.id, min(now + later, one.waiting))
             if taken:
                 owner = owner or one.bucket.owner
-            free = pick.less(free, needs, min(now, taken))
-            ahead -= max(0, taken - now)
-            room -= taken
-            if room <= 0:
+            room.free = pick.less(room.free, needs, min(now, taken))
+            room.ahead -= max(0, taken - now)
+            room.most -= taken
+            if room.most <= 0:
                 break
         return owner
 

@@ -6,10 +6,10 @@ from sqlalchemy import text
 
 from barnstorm.model.base import to_wire
 from barnstorm.model.pilots import PilotHello
-from barnstorm_server.store.errors import Forbidden, NotFound
+from barnstorm_server.store.errors import Conflict, Forbidden, NotFound
 from barnstorm_server.store.transaction import Transaction, dumps
 
-_BY_KEY = text("SELECT id FROM pilots WHERE key = :key AND queue = :queue")
+_BY_KEY = text("SELECT id, queue, worker_id FROM pilots WHERE key = :key")
 _USE = text(
     "UPDATE tokens SET uses_left = uses_left - 1 WHERE jti = :jti AND uses_left > 0 AND revoked_at"
     " IS NULL RETURNING uses_left"
@@ -39,8 +39,10 @@ class Hello:
 
     def apply(self, tx: Transaction) -> int:
         hello = self.hello
-        known = tx.row(_BY_KEY, key=hello.key, queue=hello.queue)
+        known = tx.row(_BY_KEY, key=hello.key)
         if known is not None:
+            if (known.queue, known.worker_id) != (hello.queue, self.worker):
+                raise Conflict("this key is another pilot's; a pilot makes its own, at random", field="key")
             return int(known.id)
         if self.worker is not None:
             row = tx.row(_WORKER, id=self.worker)

@@ -8,7 +8,7 @@ from barnstorm.model.base import to_wire
 from barnstorm.model.marks import Mark
 from barnstorm.model.queue import QueueConfig
 from barnstorm.model.workers import Decision, DemandPart
-from barnstorm_server.store.errors import NotFound
+from barnstorm_server.store.errors import Conflict, NotFound
 from barnstorm_server.store.transaction import Transaction, dumps
 
 KEPT_DECISIONS = 200
@@ -19,7 +19,7 @@ _PUT = text(
     " ON CONFLICT (name) DO UPDATE SET config = excluded.config, version = queues.version + 1,"
     " updated_at = excluded.updated_at, updated_by = excluded.updated_by"
 )
-_MARK_BY_KEY = text("SELECT id, status, why, who, at, until FROM marks WHERE key = :key AND queue = :queue")
+_MARK_BY_KEY = text("SELECT id, queue, status, why, who, at, until FROM marks WHERE key = :key")
 _MARK = text(
     "INSERT INTO marks (key, queue, status, why, who, at, until) VALUES (:key, :queue, :status,"
     " :why, :who, :now, :until)"
@@ -67,8 +67,10 @@ class AddMark:
     def apply(self, tx: Transaction) -> Mark:
         if tx.row(_FIND, name=self.queue) is None:
             raise NotFound("queue", self.queue)
-        known = tx.row(_MARK_BY_KEY, key=self.key, queue=self.queue)
+        known = tx.row(_MARK_BY_KEY, key=self.key)
         if known is not None:
+            if known.queue != self.queue:
+                raise Conflict(f"this key is that of a mark on {known.queue}", field="key", value=self.key)
             return Mark(known.status, known.why, known.who, known.until, known.id, known.at)
         mark = self.mark
         values = {"status": mark.status, "why": mark.why, "who": mark.who, "until": mark.until}

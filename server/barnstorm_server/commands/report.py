@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -9,8 +10,10 @@ from sqlalchemy import Row, text
 from barnstorm.model.base import to_wire
 from barnstorm.model.ids import AttemptId, InvalidId, parse_attempt
 from barnstorm.model.pilots import Report, ReportResult
+from barnstorm.model.task import InvalidSpec, check_path
 from barnstorm_server.rules import retry
 from barnstorm_server.store.task_cache import TaskCache
+from barnstorm_server.store.tables import LIVE_ATTEMPTS
 from barnstorm_server.store.transaction import Transaction, dumps
 
 from .release import waiting_bucket
@@ -20,9 +23,9 @@ _END_ATTEMPT = text(
     " :ended, exit_code = :exit_code,"
     " signal = :signal, fault = :fault, message = :message, metrics = :metrics"
     " WHERE task_id = :task AND idx = :idx AND number = :number AND pilot_id = :pilot"
-    " AND state IN ('leased', 'starting', 'running', 'transferring') RETURNING stop, owner, started_at, leased_at"
+    f" AND {LIVE_ATTEMPTS} RETURNING stop, started_at"
 )
-_ATTEMPT = text("SELECT state, pilot_id, stop FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number")
+_ATTEMPT = text("SELECT state, pilot_id, owner FROM attempts WHERE task_id = :task AND idx = :idx AND number = :number")
 _JOB = text("SELECT state, spent, free_tries, memory_mib FROM jobs WHERE task_id = :task AND idx = :idx")
 _END_JOB = text(
     "UPDATE jobs SET state = :state, exit_code = :exit_code, fault = :fault, message = :message, result = :result,"
@@ -50,15 +53,12 @@ def accept(tx: Transaction, tasks: TaskCache, pilot: int, report: Report) -> Rep
         attempt = parse_attempt(report.attempt)
     except InvalidId as error:
         return ReportResult(report.attempt, "stale", str(error))
+    if report.outputs or report.state == "returned":
+        report = _as_it_is(tx, attempt, report)
     row = end_attempt(tx, attempt, pilot, report)
     if row is None:
         return _why_not(tx, attempt, pilot, report)
     if row.stop is None:
-        missing = _missing_output(tx, row.owner, report)
-        if missing:
-            report = Report(
-                report.attempt, "failed", fault="stage_out", message=f"output {missing} never arrived at the server"
-            )
         settle(tx, tasks, attempt, report, row.started_at)
     return ReportResult(report.attempt, "accepted")
 
@@ -175,11 +175,24 @@ def _why_not(tx: Transaction, attempt: AttemptId, pilot: int, report: Report) ->
     return ReportResult(report.attempt, "stale", f"it ended before, as {row.state}")
 
 
-def _missing_output(tx: Transaction, owner: str, report: Report) -> str:
-    for out in report.outputs:
-        if tx.row(_HAVE, digest=out.blob, owner=owner) is None:
-            return out.name
-    return ""
+def _as_it_is(tx: Transaction, attempt: AttemptId, report: Report) -> Report:
+    """The report, or what it comes to: only what has not begun is given back, and a success brings all its outputs."""
+    row = tx.row(_ATTEMPT, task=attempt.task, idx=attempt.index, number=attempt.number)
+    if row is None:
+        return report
+    if report.state == "returned":
+        if row.state in ("leased", "returned"):
+            return report
+        return replace(report, state="failed", fault="pilot", message="given back after it had begun")
+    for out in report.outputs if report.state == "succeeded" else ():
+        try:
+            check_path("output", out.name)
+        except InvalidSpec as error:
+            return replace(report, state="failed", fault="output_bad", message=f"{out.name!r} {error.message}")
+        if tx.row(_HAVE, digest=out.blob, owner=row.owner) is None:
+            message = f"output {out.name} never arrived at the server"
+            return replace(report, state="failed", fault="stage_out", message=message)
+    return report
 
 
 def metrics_of(document: str | None) -> dict[str, Any]:

@@ -5,10 +5,10 @@ behind.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from barnstorm.model.base import to_wire
-from barnstorm.model.task import TaskSpec, jobs_of
+from barnstorm.model.task import TaskSpec, input_tasks, jobs_of
 from barnstorm_server.rules.buckets import bucket_of
 from barnstorm_server.store import buckets
 from barnstorm_server.store.errors import Invalid
@@ -43,13 +43,19 @@ class SubmitTask:
     key: str
     spec: TaskSpec
     retry_of: int | None = None
-    rows: int = SLICE
+
+    @property
+    def rows(self) -> int:
+        return 5 + min(jobs_of(self.spec), SLICE)
 
     def apply(self, tx: Transaction) -> int:
         known = tx.row(_BY_KEY, owner=self.owner, key=self.key)
         if known is not None:
             return int(known.id)
         upstream = self._upstream(tx)
+        if self.retry_of is None:  # whoever may see a task may run it again, with the inputs it had
+            for task in sorted(input_tasks(self.spec)):
+                self._visible(tx, task, "spec.inputs", "to take outputs of")
         spec = self.spec
         bucket = buckets.get(tx, bucket_of(spec, self.owner))
         row = tx.write_returning(
@@ -80,17 +86,20 @@ class SubmitTask:
         """The tasks this one must still wait for."""
         waiting = []
         for up in sorted(set(self.spec.after)):
-            row = tx.row(_UPSTREAM, id=up)
-            if row is None or not may_see(row, self.owner, self.groups):
-                raise Invalid(
-                    f"there is no task {up} of yours to wait for", field="spec.after", value=up, ids=[str(up)]
-                )
+            row = self._visible(tx, up, "spec.after", "to wait for")
             if row.ended_at is None:
                 waiting.append(up)
             elif row.state != "finished":
                 message = f"task {up} ended {row.state}; jobctl retry {up} makes a new one to wait for"
                 raise Invalid(message, field="spec.after", value=up, ids=[str(up)])
         return waiting
+
+
+    def _visible(self, tx: Transaction, task: int, field: str, purpose: str) -> Row[Any]:
+        row = tx.row(_UPSTREAM, id=task)
+        if row is None or not may_see(row, self.owner, self.groups):
+            raise Invalid(f"there is no task {task} of yours {purpose}", field=field, value=task, ids=[str(task)])
+        return row
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from barnstorm.model.collection import Files
 from barnstorm.model.ids import AttemptId
 from barnstorm.model.states import ATTEMPT
+from barnstorm.model.task import input_tasks
 from barnstorm_server.store.errors import Forbidden, Invalid, Stale
 from barnstorm_server.store.read_jobs import attempt_row, blob_is_output
 from barnstorm_server.store.task_cache import KnownTask
@@ -27,7 +28,7 @@ async def check_input(ask: Ask, task: int | None = None, blob: str | None = None
     sources = [one.source for one in known.spec.inputs]
     if isinstance(known.spec.over, Files):
         sources += [one.source for one in known.spec.over.files]
-    tasks = {int(source[5:].partition("/")[0]) for source in sources if source.startswith("task:")}
+    tasks = input_tasks(known.spec)
     if task is not None and task in tasks:
         return
     if blob is not None and f"blob:{blob}" in sources:

@@ -146,7 +146,7 @@ def _ended(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
         _advice("read its log", f"jobctl logs {view['id']}"),
         _advice("run what failed again", f"jobctl retry {view['task']}"),
     ]
-    if fault and fault.remedy:
+    if fault and fault.remedy and "jobctl logs" not in fault.remedy:
         advice.insert(0, _advice(fault.remedy, ""))
     return head, advice
 

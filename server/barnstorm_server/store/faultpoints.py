@@ -5,8 +5,9 @@ BARNSTORM_FAULT=name[:n].
 import os
 import signal
 
-_NAME, _, _COUNT = os.environ.get("BARNSTORM_FAULT", "").partition(":")
-_left = int(_COUNT or 1)
+_TOLD = os.environ.get("BARNSTORM_FAULT", "")
+_BEFORE, _, _COUNT = _TOLD.rpartition(":")
+_NAME, _left = (_BEFORE, int(_COUNT)) if _COUNT.isdecimal() else (_TOLD, 1)
 
 
 def reach(name: str) -> None:

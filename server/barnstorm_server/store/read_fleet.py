@@ -11,6 +11,7 @@ from barnstorm.model.shape import Shape
 
 from .catalog import CatalogQueue
 from .errors import Invalid, NotFound
+from .tables import LIVE_ATTEMPTS
 
 View = dict[str, Any]
 
@@ -21,7 +22,7 @@ _SERVED = text(
 _DEMAND = text("SELECT version, parts FROM demand WHERE queue = :queue")
 _JOBS = text(
     "SELECT state, count(*) AS n FROM attempts WHERE queue = :queue"
-    " AND state IN ('leased', 'starting', 'running', 'transferring') GROUP BY state"
+    f" AND {LIVE_ATTEMPTS} GROUP BY state"
 )
 _WORKERS = text(
     "SELECT lane, state, count(*) AS n FROM workers WHERE queue = :queue AND ended_at IS NULL GROUP BY lane, state"

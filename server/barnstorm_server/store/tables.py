@@ -28,6 +28,7 @@ metadata = MetaData()
 # SQLite gives rowids, and so self-made ids, only to plain INTEGER primary keys.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
+# SQLite uses a partial index only for a query with the very same words: all queries for live attempts take these.
 LIVE_ATTEMPTS = f"state IN ({', '.join(repr(state) for state in sorted(ATTEMPT.live))})"
 
 jobs = Table(

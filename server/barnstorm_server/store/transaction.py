@@ -30,6 +30,10 @@ class Committed:
     pilots: set[int] = field(default_factory=set)  # pilots that have a command waiting
 
 
+_Cause = tuple[str, int, str, str]  # kind, task, state, reason
+_WHOLE = -1  # in place of an index: the task itself
+
+
 class Transaction:
     """What commands see of the store. They check first and write later, so that a refusal has had no effect.
 
@@ -46,7 +50,9 @@ class Transaction:
         self._buckets: dict[int, int] = defaultdict(int)
         self._done: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._started: set[int] = set()
-        self._events: dict[tuple[str, int, str, str], list[int]] = {}
+        self._messages: list[tuple[_Cause, list[int]]] = []
+        self._message_of: dict[_Cause, int] = {}
+        self._last_message: dict[tuple[str, int, int], int] = {}
 
     def rows(self, statement: TextClause, **values: Any) -> Sequence[Row[Any]]:
         """Read rows."""
@@ -87,9 +93,19 @@ class Transaction:
         self._started.add(task)
 
     def event(self, kind: str, task: int, state: str, indices: Iterable[int] | None = None, reason: str = "") -> None:
-        """Note an event; jobs of one task that come to one state for one reason make one event, with ranges."""
+        """Note an event; jobs of one task that come to one state for one reason make one event, with ranges.
+
+        What is joined so never comes before something that was told of the same job earlier.
+        """
         self.wrote = True
-        self._events.setdefault((kind, task, state, reason), []).extend(indices or ())
+        cause, told = (kind, task, state, reason), list(indices or ())
+        things = [(kind, task, index) for index in told or (_WHOLE,)]
+        at = self._message_of.get(cause)
+        if at is None or any(self._last_message.get(thing, at) > at for thing in things):
+            at = self._message_of[cause] = len(self._messages)
+            self._messages.append((cause, []))
+        self._messages[at][1].extend(told)
+        self._last_message.update(dict.fromkeys(things, at))
 
     def finish(self) -> Committed:
         """Write what was noted; called once by the writer, before its commit."""
@@ -103,10 +119,10 @@ class Transaction:
                 self.connection.execute(_BUCKET, {"id": bucket, "change": change})
                 self.committed.leasable += max(0, change)
                 self.committed.demand = True
-        if self._events:
+        if self._messages:
             messages = [
                 {"kind": kind, "task": task, "state": state, "jobs": ranges(found) or None, "reason": reason or None}
-                for (kind, task, state, reason), found in self._events.items()
+                for (kind, task, state, reason), found in self._messages
             ]
             outbox.append(self.connection, self.now, messages)
             self.committed.events = True

@@ -103,7 +103,10 @@ class Writer:
             group = self._take()
             if group is None:
                 return
-            self._commit(group)
+            # Who has stopped waiting is not answered, and can no longer stop from here on.
+            group = [waiting for waiting in group if waiting.future.set_running_or_notify_cancel()]
+            if group:
+                self._commit(group)
             self.last_progress = time.monotonic()
 
     def _take(self) -> list[_Waiting[Any]] | None:
@@ -127,7 +130,7 @@ class Writer:
     def _commit(self, group: list[_Waiting[Any]]) -> None:
         try:
             answers, committed = self._apply(group)
-        except (DomainError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever it is, it is its caller's to hear, and the next command's turn
             self._rollback()
             if len(group) > 1:
                 for waiting in group:
@@ -138,12 +141,18 @@ class Writer:
             group[0].future.set_exception(error)
             return
         self.commits += 1
-        self._on_commit(committed)  # before the answers: who is answered finds his change everywhere
+        self._tell(committed)  # before the answers: who is answered finds his change everywhere
         for waiting, answer in zip(group, answers, strict=True):
             if isinstance(answer, DomainError):
                 waiting.future.set_exception(answer)
             else:
                 waiting.future.set_result(answer)
+
+    def _tell(self, committed: Committed) -> None:
+        try:
+            self._on_commit(committed)
+        except Exception:
+            log.exception("something that follows commits failed; the commit stands")
 
     def _apply(self, group: list[_Waiting[Any]]) -> tuple[list[Any], Committed]:
         with self._connection.begin():

@@ -124,6 +124,38 @@ def test_nothing_is_submitted_while_it_is_unknown_what_is_there(
     assert len(batch.has()) == 5
 
 
+@pytest.mark.parametrize("call", ["find", "cancel", "logs", "forget"])
+def test_an_error_in_the_plugin_is_no_answer(server: FakeServer, harvester: Harvester, batch: Batch, call: str) -> None:
+    """The queue goes on: what can be done without that answer is done, the rest when it comes."""
+    batch.mood(submit="lose" if call == "find" else "ok", **{call: "crash"})
+    harvester.start(keep_s="0")
+    server.want("q", 1)
+    until(lambda: batch.has(), "it comes so far")
+    server.want("q", 0)
+    if call == "find":
+        until(lambda: batch.calls("find"), "it was asked")
+        batch.mood()
+    server.wait(lambda: server.in_state("submitted"), "submitted")
+    if call == "cancel":
+        server.kills.add("w1")
+        until(lambda: batch.calls("cancel"), "it was asked")
+        batch.mood()
+        server.wait(lambda: server.in_state("cancelled"), "asked again")
+        return
+    batch.change("w1", word="failed")
+    server.wait(lambda: server.in_state("failed"), "an end is an end, with its log or without")
+
+
+def test_capacity_that_nobody_tells(server: FakeServer, harvester: Harvester, batch: Batch) -> None:
+    batch.mood(capacity="crash")
+    harvester.start()
+    server.want("q", 1)
+    told = server.wait(lambda: [one for one in server.decisions if "what it can take" in one["why"]], "why not")
+    assert "ZeroDivisionError: a mistake in the plugin" in told[0]["why"]
+    batch.mood()
+    server.wait(lambda: server.in_state("submitted"), "when it is known, it goes on")
+
+
 def test_busy_is_for_now(server: FakeServer, harvester: Harvester, batch: Batch) -> None:
     batch.mood(submit="busy")
     harvester.start()

@@ -31,7 +31,14 @@ def start(server: FakeServer, tmp_path: Path) -> Iterator[StartPilot]:
     def start_one(*arguments: Any, env: dict[str, str] | None = None, **options: Any) -> PilotProcess:
         token = tmp_path / "token"
         token.write_text("join-token\n")
-        settings = {"cores": 1, "memory-mib": 500, "disk-mib": 500, "idle-s": 30, "grace-s": 2, "work-dir": tmp_path / "work"}
+        settings = {
+            "cores": 1,
+            "memory-mib": 500,
+            "disk-mib": 500,
+            "idle-s": 30,
+            "grace-s": 2,
+            "work-dir": tmp_path / "work",
+        }
         settings.update({name.replace("_", "-"): value for name, value in options.items()})
         words = [word for name, value in settings.items() if value is not None for word in (f"--{name}", str(value))]
         environment = {

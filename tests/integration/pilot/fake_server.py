@@ -1,4 +1,4 @@
-"""A server in a thread that speaks the pilot's part of the protocol, remembers everything, and can be made to misbehave."""
+"""A server in a thread that speaks the pilot's part of the protocol, remembers all, and misbehaves when told to."""
 
 import base64
 import hashlib
@@ -85,17 +85,25 @@ class FakeServer:
 
     # --- what tests do ---
 
-    def submit(self, payload: Payload | list[str], *, task: int = 1, index: int | None = None, values: Any = None, **more: Any) -> Job:
+    def submit(
+        self, payload: Payload | list[str], *, task: int = 1, index: int | None = None, values: Any = None, **more: Any
+    ) -> Job:
         """Offer a job. `more` are fields of its needs (cores, memory_mib, …) or of its task (env, inputs, outputs)."""
         if isinstance(payload, list):
             payload = CommandPayload(payload)
         body = {name: more.pop(name) for name in ("env", "inputs", "outputs", "owner") if name in more}
         file = more.pop("file", None)
         with self.changed:
-            index = sum(1 for job in self.jobs.values() if job.attempt.startswith(f"{task}.")) if index is None else index
+            index = (
+                sum(1 for job in self.jobs.values() if job.attempt.startswith(f"{task}.")) if index is None else index
+            )
             attempt = f"{task}.{index}/1"
             needs = Shape(**{"memory_mib": 100, "walltime_s": 60, "disk_mib": 100, **more})
-            job = Job(attempt, Grant(attempt, needs, values or {}, file), TaskBody(task, body.pop("owner", "ann"), payload, **body))
+            job = Job(
+                attempt,
+                Grant(attempt, needs, values or {}, file),
+                TaskBody(task, body.pop("owner", "ann"), payload, **body),
+            )
             self.jobs[attempt] = job
             self.changed.notify_all()
         return job
@@ -153,7 +161,12 @@ class FakeServer:
         results = [self._accept(from_wire(Report, one)) for one in told.get("reports", [])]
         end = time.monotonic() + (0.0 if results or not told.get("max", 1) else told.get("wait_s", 0.0))
         while True:
-            answer = {"results": results, "clock": self.clock(), **self._grants(told), "commands": self._take_commands()}
+            answer = {
+                "results": results,
+                "clock": self.clock(),
+                **self._grants(told),
+                "commands": self._take_commands(),
+            }
             left = end - time.monotonic()
             if answer["grants"] or answer["commands"] or left <= 0 or self.away:
                 return answer

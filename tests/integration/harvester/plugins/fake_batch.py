@@ -71,7 +71,15 @@ class FakeSubmitter(base.Submitter):
             if labels.items() <= facts["labels"].items()
         }
 
+    def logs(self, worker: Known, limit: int = 16_384) -> base.Logs:
+        self._mood("logs")
+        return base.Logs()
+
+    def capacity(self) -> None:
+        self._mood("capacity")
+
     def forget(self, workers: Iterable[str]) -> None:
+        self._mood("forget")
         for worker in workers:
             self._path(worker).unlink(missing_ok=True)
 

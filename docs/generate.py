@@ -29,7 +29,12 @@ def _machine(machine: Machine) -> str:
     lines = [f"\n## {machine.noun}\n", "```mermaid", "stateDiagram-v2"]
     lines += [f"    {old} --> {new}" for old, after in machine.moves.items() for new in after]
     words = machine.noun == "job"
-    lines += ["```", "", "| state | may become |" + (" screens say |" if words else ""), "| --- | --- |" + (" --- |" if words else "")]
+    lines += [
+        "```",
+        "",
+        "| state | may become |" + (" screens say |" if words else ""),
+        "| --- | --- |" + (" --- |" if words else ""),
+    ]
     for state, after in machine.moves.items():
         said = f" {JOB_WORDS[state]} |" if words else ""
         lines.append(f"| {state} | {', '.join(after) or '(final)'} |{said}")

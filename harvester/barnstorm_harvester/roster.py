@@ -17,6 +17,7 @@ class Roster:
     def __init__(self, store: Store, queue: str) -> None:
         self._store = store
         self._workers = {worker.key: worker for worker in store.of_queue(queue)}
+        self._from_before = {worker.key for worker in self._workers.values() if worker.in_batch}
         self._came: dict[str, tuple[float, int]] = {}
 
     def save(self, workers: Iterable[Worker]) -> None:
@@ -70,9 +71,13 @@ class Roster:
         ]
 
     def came(self, worker: Worker, pilot: str, now: float, demand_version: int) -> None:
-        """A worker's pilot has come. Until newer demand, or a moment, shows what it takes it is still on its way."""
+        """A worker's pilot has come. Until newer demand, or a moment, shows what it takes it is still on its way.
+
+        Not so after a restart, with one that has been at work since before.
+        """
         worker.pilot = pilot
-        self._came[worker.key] = (now, demand_version)
+        if pilot != "busy" or worker.key not in self._from_before:
+            self._came[worker.key] = (now, demand_version)
 
     def settling(self) -> bool:
         """Whether a pilot has come so lately that what it takes is not seen yet."""

@@ -31,7 +31,7 @@ def command(server: Optional[str], token_file: Optional[str], name: Optional[str
 
     contexts = load()
     name = name or context_name() or None
-    known = contexts.known.get(name or contexts.current)
+    known = contexts.known.get(name or "") or contexts.known.get(contexts.current)
     if server is None and known is None:
         raise click.UsageError("which server? --server URL")
     url = (server or (known.server if known else "")).rstrip("/")

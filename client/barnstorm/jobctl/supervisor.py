@@ -300,6 +300,7 @@ def local_queue(plan: Plan) -> dict[str, Any]:
         "site": "local",
         "note": "Made by jobctl up from what this machine has. Change it and run: jobctl queue apply THIS_FILE",
         "accepts": {name: {"max": most} for name, most in sizes.items()},
+        "limits": {"new_workers_per_min": 60},
         "worker": {**sizes, "idle_s": 300},
         "submitter": {"type": "local"},
     }

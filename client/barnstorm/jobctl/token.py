@@ -1,6 +1,7 @@
 """`jobctl token`: for operators, and for everybody's own tokens."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -34,17 +35,35 @@ def command() -> None:
 
 
 @command.command()
-@options.list_options()
-def ls(**form: Any) -> None:
-    """List tokens; their text is shown only once, when they are issued.
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Of this kind; left out: all but join.")
+@click.option("--all", "every", is_flag=True, help="Those too that have ended or were revoked.")
+@options.list_options("user")
+def ls(kinds: tuple[str, ...], every: bool, user: Optional[str], limit: Optional[int], form: str, watch: bool) -> None:
+    """List tokens, newest first; their text is shown only once, when they are issued.
 
     \b
-    Example:
+    Examples:
       jobctl token ls
+      jobctl token ls --kind join --all
     """
-    from .things import list_things
+    from .filters import user_of
+    from .session import people
+    from .task import show_or_watch
 
-    list_things("token", LISTING, None, None, **form)
+    api = people()
+    wanted, subject = kinds or tuple(kind for kind in KINDS if kind != "join"), user_of(api, user)
+
+    def fetch() -> list[dict[str, Any]]:
+        found = [one for one in api.things("tokens") if one.get("kind") in wanted and (every or _good(one))]
+        found = [one for one in found if subject in (None, one.get("subject"))]
+        found.sort(key=lambda one: float(one.get("issued_at") or 0), reverse=True)
+        return found[: options.limit_of(limit, form)]
+
+    show_or_watch(fetch, LISTING, form, watch)
+
+
+def _good(one: dict[str, Any]) -> bool:
+    return one.get("revoked_at") is None and float(one.get("expires_at") or 0) > time.time()
 
 
 @command.command()

@@ -34,9 +34,6 @@ class Needs(Shape):
     cores: int = field(1, ge=1, le=100_000, unit="cores")
     memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
     walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s", doc="longer than this it is killed")
-    cores: int = field(1, ge=1, le=100_000, unit="cores")
-    memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
-    walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s")
     tags: list[str] = field(factory=list, doc="each must be among the queue's tags")
     arch: Optional[str] = field(
         None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"

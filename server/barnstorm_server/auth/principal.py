@@ -1,7 +1,7 @@
 """Who asks, as a verified token says; and the same as a token's claims."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 Kind = Literal["user", "operator", "site", "harvester", "join", "pilot"]
 _LAST_SECOND = 2**40  # of what a token may call its end
@@ -56,7 +56,7 @@ def from_claims(claims: dict[str, Any]) -> Principal:
     return Principal(kind, subject, tuple(groups), tuple(queues), jti, float(end), *numbers)
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -32,8 +32,7 @@ _END = text(
     " WHERE task_id = :task AND idx = :idx"
 )
 _STOP = text(
-    "UPDATE attempts SET stop = :why WHERE task_id = :task AND idx = :idx"
-    f" AND {LIVE_ATTEMPTS} RETURNING pilot_id"
+    f"UPDATE attempts SET stop = :why WHERE task_id = :task AND idx = :idx AND {LIVE_ATTEMPTS} RETURNING pilot_id"
 )
 
 

@@ -94,7 +94,6 @@ class SubmitTask:
                 raise Invalid(message, field="spec.after", value=up, ids=[str(up)])
         return waiting
 
-
     def _visible(self, tx: Transaction, task: int, field: str, purpose: str) -> Row[Any]:
         row = tx.row(_UPSTREAM, id=task)
         if row is None or not may_see(row, self.owner, self.groups):

@@ -20,10 +20,7 @@ _SERVED = text(
     " = q.harvester WHERE q.name = :queue"
 )
 _DEMAND = text("SELECT version, parts FROM demand WHERE queue = :queue")
-_JOBS = text(
-    "SELECT state, count(*) AS n FROM attempts WHERE queue = :queue"
-    f" AND {LIVE_ATTEMPTS} GROUP BY state"
-)
+_JOBS = text(f"SELECT state, count(*) AS n FROM attempts WHERE queue = :queue AND {LIVE_ATTEMPTS} GROUP BY state")
 _WORKERS = text(
     "SELECT lane, state, count(*) AS n FROM workers WHERE queue = :queue AND ended_at IS NULL GROUP BY lane, state"
 )

@@ -47,7 +47,9 @@ def ends_of(system: System, task: int) -> Counter[int]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.slow
-def test_every_job_ends_exactly_once_though_parts_are_killed_at_random(system: System, tmp_path: Path, seed: int) -> None:
+def test_every_job_ends_exactly_once_though_parts_are_killed_at_random(
+    system: System, tmp_path: Path, seed: int
+) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
     task = system.sh(f"mktemp {marks}/{{index}}.XXXXXX && sleep 0.3", over=Numbers(f"0-{JOBS - 1}"))

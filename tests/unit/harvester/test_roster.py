@@ -67,6 +67,15 @@ def test_or_until_a_moment_has_passed(roster: Roster) -> None:
     assert not roster.settling()
 
 
+def test_after_a_restart_a_busy_pilot_is_not_new(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    Roster(store, "q").save([worker("running", started_at=NOW)])
+    again = Roster(store, "q")
+    (one,) = again.live()
+    again.came(one, "busy", NOW, demand_version=1)
+    assert phases(again) == ["arrived"]
+
+
 def test_the_pace_remembers_those_that_ended(roster: Roster) -> None:
     roster.save([worker("finished", submitted_at=NOW - 59), worker("failed", submitted_at=NOW - 61)])
     roster.save([worker("running", submitted_at=NOW - 5), worker("running", submitted_at=NOW - 500)])

@@ -200,6 +200,11 @@ def test_the_examples_are_good() -> None:
     assert "local" in [one.config.name for one in good]
 
 
+def test_the_manual_shows_the_example_as_it_is() -> None:
+    manual = (ROOT / "docs" / "operator" / "queues.md").read_text()
+    assert (ROOT / "etc" / "queues" / "local.json").read_text() in manual
+
+
 def test_the_schema_is_fresh() -> None:
     """`jobctl queue schema --out etc/queue.schema.json` writes it."""
     assert json.loads((ROOT / "etc" / "queue.schema.json").read_text()) == json.loads(json.dumps(schema()))

@@ -123,7 +123,11 @@ def test_other_nouns(jobctl: Run, fake: Fake) -> None:
                                "log_tail": "one\ntwo\n", "created_at": 1.7e9, "exit_code": 1}]  # fmt: skip
     fake.things["pilots"] = [{"id": "p1", "state": "idle", "queue": "Q", "shape": shape, "facts": {"python": "3.11"}}]
     fake.things["harvesters"] = [{"id": "h", "name": "h", "submitters": ["local"], "seen_at": 1.7e9}]
-    fake.things["tokens"] = [{"jti": "4f2a", "kind": "user", "subject": "anna"}]
+    fake.things["tokens"] = [
+        {"jti": "4f2a", "kind": "user", "subject": "anna", "expires_at": 2e10, "issued_at": 1.0},
+        {"jti": "5a", "kind": "join", "subject": "w1", "expires_at": 2e10, "issued_at": 2.0},
+        {"jti": "6b", "kind": "user", "subject": "bob", "expires_at": 2.0, "issued_at": 3.0},
+    ]
     assert "failed ?" in jobctl("worker", "ls").output
     text = jobctl("worker", "show", "w1").output
     assert "shape      2 cores · 4,000 MiB · 1 h · 1,000 MiB disk" in text
@@ -131,6 +135,10 @@ def test_other_nouns(jobctl: Run, fake: Fake) -> None:
     assert "facts python  3.11" in jobctl("show", "p1").output
     assert jobctl("harvester", "ls", "-o", "ids").output == "h\n"
     assert "subject  anna" in jobctl("token", "show", "4f").output
+    assert jobctl("token", "ls", "-o", "ids").output == "4f2a\n"
+    assert jobctl("token", "ls", "--all", "-o", "ids").output == "6b\n4f2a\n"
+    assert jobctl("token", "ls", "--kind", "join", "-o", "ids").output == "5a\n"
+    assert jobctl("token", "ls", "--user", "bob", "--all", "-o", "ids").output == "6b\n"
     assert jobctl("worker", "show", "w2").exit_code == 3
     assert jobctl("worker", "show", "88").exit_code == 2
     assert jobctl("token", "show", "zz").exit_code == 3

@@ -53,6 +53,23 @@ def test_import_barnstorm_is_light_and_has_its_names() -> None:
         _ = barnstorm.nothing  # type: ignore[attr-defined]
 
 
+def test_the_client_needs_nothing_of_linux() -> None:
+    """Every module of the client can be imported where fcntl, pwd and their like are not."""
+    code = """
+import pkgutil, socket, subprocess, tempfile, asyncio, concurrent.futures, http.client, multiprocessing, uuid
+import click, requests, rich.console, rich.live, rich.progress, pydantic, click._compat, click._termui_impl
+for name in ("fcntl", "pwd", "grp", "resource", "termios", "pty"):
+    sys.modules[name] = None
+sys.platform = "win32"
+import barnstorm.api, barnstorm.jobctl, barnstorm.model, barnstorm.sdk
+for package in (barnstorm, barnstorm.api, barnstorm.jobctl, barnstorm.model, barnstorm.sdk):
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name != "__main__":
+            __import__(f"{package.__name__}.{module.name}")
+"""
+    assert "barnstorm.jobctl.supervisor" in modules_after(code)
+
+
 def commands(group: click.Command, path: tuple[str, ...]) -> list[tuple[str, ...]]:
     if not isinstance(group, click.Group):
         return [path]

@@ -28,6 +28,18 @@ def test_wait_hears_of_the_end(jobctl: Run, fake: Fake) -> None:
     assert "task 1: finished · 1 finished\n2.0: failed (exit 3): exit 3\nwhy: jobctl explain 2.0\n" in done.stderr
 
 
+def test_wait_names_the_first_jobs_that_failed(jobctl: Run, fake: Fake) -> None:
+    fake.tasks[1] = task_view(1, jobs=5, state="failed", counts={"failed": 5})
+    for index in range(5):
+        fake.jobs[f"1.{index}"] = job_view(1, index, state="failed", word="failed", exit_code=2, message="no file x")
+    done = jobctl("wait", "1")
+    assert done.stderr == (
+        "task 1: failed · 5 failed\n"
+        "1.0: failed (exit 2): no file x\n1.1: failed (exit 2): no file x\n1.2: failed (exit 2): no file x\n"
+        "why: jobctl explain 1\n"
+    )
+
+
 def test_wait_gives_up(jobctl: Run, fake: Fake) -> None:
     fake.tasks[1] = task_view(1)
     done = jobctl("wait", "1", "--timeout", "0.3s")

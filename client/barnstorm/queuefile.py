@@ -7,6 +7,7 @@ Objects are merged field by field, everything else (lists too) is replaced.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Union
 
@@ -148,6 +149,7 @@ def _overlay(
     return made
 
 
+@lru_cache(maxsize=1)
 def _adapter() -> Any:
     from pydantic import TypeAdapter
 

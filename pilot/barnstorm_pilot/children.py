@@ -17,7 +17,7 @@ class Ended(NamedTuple):
 
     status: int
     usage: "resource.struct_rusage"
-    io: Optional[tuple[int, int, int, int]]
+    io: Optional[proc.IoCounts]
 
 
 OnEnd = Callable[[Ended], None]
@@ -27,7 +27,7 @@ class Children:
     """The pilot's children. Orphans that the kernel gives us are reaped too, and belong to nobody here."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, OnEnd] = {}
+        self._waiting: dict[int, tuple[OnEnd, Optional[int]]] = {}
 
     def start(
         self, path: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdout: int, stderr: int, on_end: OnEnd
@@ -42,7 +42,7 @@ class Children:
             pid = _spawn(path, argv, env, stdout, stderr)
         finally:
             os.chdir("/")
-        self._waiting[pid] = on_end
+        self._waiting[pid] = on_end, _open_io(pid)
         return pid
 
     def is_ours(self, pid: int) -> bool:
@@ -63,15 +63,34 @@ class Children:
             if found is None:
                 return
             pid = found.si_pid
-            on_end = self._waiting.pop(pid, None)
+            on_end, io_fd = self._waiting.pop(pid, (None, None))
             io = None
             if on_end is not None:
                 # It is still a zombie: its number cannot have been given to another group, and it still has its counts.
-                io = proc.io(pid)
+                io = _read_io(io_fd)
                 kill_group(pid, signal.SIGKILL)
             _, status, usage = os.wait4(pid, 0)
             if on_end is not None:
                 on_end(Ended(status, usage, io))
+
+
+def _open_io(pid: int) -> Optional[int]:
+    """A process's counts, opened while it lives: those of a zombie can still be read, but only root could open them."""
+    try:
+        return os.open(f"/proc/{pid}/io", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _read_io(fd: Optional[int]) -> Optional[proc.IoCounts]:
+    if fd is None:
+        return None
+    try:
+        return proc.parse_io(os.pread(fd, 1024, 0))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def kill_group(group: int, number: int) -> bool:

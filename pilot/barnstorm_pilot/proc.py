@@ -169,9 +169,16 @@ def memory(pid: int) -> Optional[tuple[int, int]]:
     return pss, swap
 
 
-def io(pid: int) -> Optional[tuple[int, int, int, int]]:
-    """(rchar, wchar, read_bytes, write_bytes), those of children it has waited for included. Works for zombies too."""
-    data = read(f"/proc/{pid}/io", 1024)
+IoCounts = tuple[int, int, int, int]
+
+
+def io(pid: int) -> Optional[IoCounts]:
+    """(rchar, wchar, read_bytes, write_bytes) of a process, those of children it has waited for included."""
+    return parse_io(read(f"/proc/{pid}/io", 1024))
+
+
+def parse_io(data: Optional[bytes]) -> Optional[IoCounts]:
+    """The counts in the text of /proc/PID/io."""
     if not data:
         return None
     told = dict(line.split(b": ") for line in data.splitlines() if b": " in line)

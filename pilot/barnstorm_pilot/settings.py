@@ -50,7 +50,7 @@ class _Option(NamedTuple):
 _OPTIONS = (
     _Option("server", str, 0, "BARNSTORM_SERVER", "the server's URL, http://HOST:PORT or https://HOST:PORT (required)"),
     _Option("queue", str, 0, "BARNSTORM_QUEUE", "the queue this pilot works for (required)"),
-    _Option("join-token-file", str, 0, "BARNSTORM_JOIN_TOKEN_FILE", "a file with the join token; or BARNSTORM_JOIN_TOKEN"),
+    _Option("join-token-file", str, 0, "BARNSTORM_JOIN_TOKEN_FILE", "the join token (or in BARNSTORM_JOIN_TOKEN)"),
     _Option("worker", str, 0, "BARNSTORM_WORKER", "the worker this pilot runs in, such as w88123 (default: none)"),
     _Option("ca-file", str, 0, "BARNSTORM_CA_FILE", "certificates to trust for https (default: the system's)"),
     _Option("cores", int, 1, "", "cores to give to jobs (default: those this process may use)"),

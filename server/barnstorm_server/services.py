@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -55,6 +56,7 @@ class Services:
         self.store = Store(settings.database)
         schema.upgrade(self.store.engine)
         self.revoked: frozenset[str] = frozenset()
+        self._refreshing = threading.Lock()
         self.authority = TokenAuthority(KeyRing.open(data), lambda jti: jti in self.revoked)
         self.catalog = Catalog()
         self.tasks = TaskCache()
@@ -111,7 +113,8 @@ class Services:
 
     def refresh(self) -> None:
         """Look at queues, marks and revoked tokens anew."""
-        with self.store.engine.connect() as connection:
+        # One at a time: what was read before a change must not overwrite what was read after it.
+        with self._refreshing, self.store.engine.connect() as connection:
             self.catalog.load(connection)
             self.revoked = frozenset(connection.execute(_REVOKED, {"now": time.time()}).scalars())
             pilots = int(connection.execute(_LIVE_PILOTS).scalar_one())

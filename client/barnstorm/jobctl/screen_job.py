@@ -3,6 +3,7 @@
 from typing import Any, Optional
 
 from ..model.faults import FAULTS
+from ..model.states import JOB
 from .layout import bold, indented, labelled, pairs_text, styled
 from .tables import Column, printable
 from .words import ago, clock, duration, job_word, mib, needs_text, plural, size
@@ -24,7 +25,7 @@ def lines(_noun: str, name: str, job: View) -> list[str]:
         *labelled(
             [
                 ("State", f"{job['state']} · {plural(int(job.get('attempts') or 0), 'attempt')}"),
-                ("Ended", how_it_ended(job)),
+                ("Ended" if job["state"] in JOB.terminal else "Last try", how_it_ended(job)),
                 ("Times", _times(job)),
                 ("Where", _where(job)),
                 ("Values", pairs_text(job.get("values"))),
@@ -75,7 +76,8 @@ def _times(job: View) -> str:
     if done is not None:
         text += f" · ended {clock(done)}"
         return text + (f" · ran {duration(done - started)}" if started is not None else "")
-    return text + (f" · running for {ago(started)}" if started is not None else f" · {ago(job.get('created_at'))} ago")
+    running = started is not None and job["state"] in ("running", "transferring")
+    return text + (f" · running for {ago(started)}" if running else f" · {ago(job.get('created_at'))} ago")
 
 
 def _where(job: View) -> str:

@@ -3,15 +3,18 @@
 import os
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
+from click.core import ParameterSource
 
 from . import exits
 from .quantities import MEMORY
 
+if TYPE_CHECKING:
+    from .localsystem import Plan
+
 PACKAGES = ("alembic", "fastapi", "jwt", "psutil", "sqlalchemy", "uvicorn", "barnstorm_server", "barnstorm_harvester")
-READY_S = 60.0
 
 
 @click.command()
@@ -48,11 +51,11 @@ def command(
     check_machine()
     from ..datadir import default_data_dir
     from .datahold import AlreadyRunning, DataDir
-    from .session import context_name
-    from .supervisor import Plan, Supervisor
+    from .localsystem import Plan
+    from .supervisor import Supervisor
 
     data = DataDir((data_dir or default_data_dir()).expanduser().absolute())
-    plan = Plan(data, host, port, cores, memory, context_name() or "local")
+    plan = Plan(data, host, port, cores, memory, _context_name())
     if detach:
         return start_detached(plan)
     try:
@@ -60,6 +63,13 @@ def command(
             return Supervisor(plan, ready_fd).run()
     except AlreadyRunning as running:
         return say_running(plan, running.pid)
+
+
+def _context_name() -> str:
+    """`local`, or what `--context` says; BARNSTORM_CONTEXT names another system, whose context is not to be lost."""
+    root = click.get_current_context().find_root()
+    typed = root.get_parameter_source("context") is ParameterSource.COMMANDLINE
+    return str(root.params["context"]) if typed else "local"
 
 
 def check_machine() -> None:
@@ -76,9 +86,9 @@ def check_machine() -> None:
         raise exits.Stop(f"{', '.join(missing)} not installed", exits.USAGE, ["pip install 'barnstorm[all]'"])
 
 
-def say_running(plan: "Plan", pid: int) -> int:  # type: ignore[name-defined]  # noqa: F821
+def say_running(plan: "Plan", pid: int) -> int:
     """A system runs on this data directory already: log in to it, and say so."""
-    from .supervisor import log_in
+    from .localsystem import log_in
 
     url = plan.data.url()
     where = f"at {url} " if url else ""
@@ -88,7 +98,7 @@ def say_running(plan: "Plan", pid: int) -> int:  # type: ignore[name-defined]  #
     return exits.OK
 
 
-def start_detached(plan: "Plan") -> int:  # type: ignore[name-defined]  # noqa: F821
+def start_detached(plan: "Plan") -> int:
     """Start the same in a session of its own, and wait until it is ready or says why not."""
     import subprocess
 

@@ -1,10 +1,13 @@
 """The agents of a server, as one crew: started and stopped together, woken by what was committed."""
 
 import logging
+from typing import TypeVar
 
 from barnstorm_server.commands.release import ReleaseDue
 from barnstorm_server.services import Services
+from barnstorm_server.store.errors import Busy
 from barnstorm_server.store.transaction import Committed
+from barnstorm_server.store.writer import Command
 
 from .brokerage import demand_now
 from .loop import Agent
@@ -12,6 +15,8 @@ from .tasks import slices
 from .watchdog import Watchdog
 
 log = logging.getLogger("barnstorm.agents")
+
+R = TypeVar("R")
 
 
 class Crew:
@@ -58,15 +63,26 @@ class Crew:
         while more:
             with self._services.store.engine.connect() as connection:
                 commands = list(slices(connection))
-            answers = [self._services.writer.do(command) for command in commands]  # each gets its slice
+            answers = [self._do(command) for command in commands]  # each gets its slice
             more = any(answers)
 
     def _watch(self) -> None:
         with self._services.store.engine.connect() as connection:
             commands = self._watchdog.lost(connection, self._services.store.now(connection))
         for command in commands:
-            ended = self._services.writer.do(command)
-            log.warning("pilot p%d was ended: %s; it held %d attempts", command.pilot, command.why, ended)
+            ended = self._do(command)
+            if ended is not None:
+                log.warning("pilot p%d was ended: %s; it held %d attempts", command.pilot, command.why, ended)
+
+    def _do(self, command: Command[R]) -> R | None:
+        """A command's answer; None where it failed, so that it does not keep the others from their turn."""
+        try:
+            return self._services.writer.do(command)
+        except Busy:
+            raise
+        except Exception:
+            log.exception("%s failed; it is tried again in the next round", command)
+            return None
 
     def _keep_house(self) -> None:
         self._services.writer.do(ReleaseDue(self._services.tasks))

@@ -1,6 +1,7 @@
 """The watchdog: ends pilots that were silent for a whole lease in which a server was up to hear them."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -24,31 +25,29 @@ _SILENT = text(
 
 
 class Watchdog:
-    """Keeps since when silence counts; `lost` finds the pilots to end."""
+    """Keeps since when silence counts, by the store's time; `lost` finds the pilots to end."""
 
-    def __init__(
-        self,
-        dispatch: Dispatch,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ):
-        self._dispatch = dispatch
-        self._clock, self._monotonic = clock, monotonic
-        self.counting_from = clock()
-        self._last = (clock(), monotonic())
+    def __init__(self, dispatch: Dispatch, monotonic: Callable[[], float] = time.monotonic):
+        self._dispatch, self._monotonic = dispatch, monotonic
+        self.counting_from = math.inf
+        self._last = (math.inf, 0.0)
 
-    def tick(self) -> None:
-        """Note the time; after a jump of the clock, or a pause of this process, silence counts anew."""
-        wall, steady = self._clock(), self._monotonic()
-        passed, steadily = wall - self._last[0], steady - self._last[1]
-        if steadily > JUMP_S or abs(passed - steadily) > JUMP_S:
+    def tick(self, now: float) -> None:
+        """Note the time; from the first call, or after a jump of the clock or a pause of this process, silence counts
+        anew.
+        """
+        steady = self._monotonic()
+        passed, steadily = now - self._last[0], steady - self._last[1]
+        if self.counting_from == math.inf:
+            self.counting_from = now
+        elif steadily > JUMP_S or abs(passed - steadily) > JUMP_S:
             log.warning("the clock moved by %.1f s within %.1f s: leases are counted anew", passed, steadily)
-            self.counting_from = wall
-        self._last = (wall, steady)
+            self.counting_from = now
+        self._last = (now, steady)
 
     def lost(self, connection: Connection, now: float) -> list[EndPilot]:
         """The pilots whose leases are to be ended, as commands that still check for a late heartbeat."""
-        self.tick()
+        self.tick(now)
         lease_s = self._dispatch.clock.lease_s
         commands = []
         for row in connection.execute(_SILENT, {"before": now - lease_s}).all():

@@ -18,8 +18,8 @@ from barnstorm_server.rules.matching import match
 from barnstorm_server.store import buckets
 from barnstorm_server.store.catalog import Catalog, CatalogQueue
 from barnstorm_server.store.errors import NotFound
-from barnstorm_server.store.task_cache import KnownTask, TaskCache
 from barnstorm_server.store.tables import LIVE_ATTEMPTS
+from barnstorm_server.store.task_cache import KnownTask, TaskCache
 from barnstorm_server.store.transaction import Transaction, loads
 
 from . import report
@@ -33,12 +33,14 @@ _LIVE = text(
 _NAMED = text("UPDATE attempts SET unnamed = 0 WHERE task_id = :task AND idx = :idx AND number = :number")
 _TAKE = (
     "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
-    " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
+    " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket AND task_id > :after AND task_id < :before"
     " ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1"
     " AS number, memory_mib"
 )
 _TAKE_SQLITE = text(_TAKE.format(lock=""))
 _TAKE_POSTGRES = text(_TAKE.format(lock=" FOR UPDATE SKIP LOCKED"))
+_BEING_ENDED = text("SELECT id FROM tasks WHERE killed IS NOT NULL AND ended_at IS NULL ORDER BY id")
+_NO_TASK = 2**62
 _ATTEMPT = text(
     "INSERT INTO attempts (task_id, idx, number, state, pilot_id, queue, owner, cores, memory_mib, leased_at)"
     " VALUES (:task, :idx, :number, 'leased', :pilot, :queue, :owner, :cores, :memory_mib, :now)"
@@ -182,8 +184,7 @@ class Lease:
     def _take(self, tx: Transaction, answer: LeaseAnswer, pilot: Row[Any], bucket: int, count: int) -> int:
         if count < 1:
             return 0
-        take = _TAKE_SQLITE if self.dispatch.is_sqlite else _TAKE_POSTGRES
-        taken = sorted(tx.write_returning(take, bucket=bucket, count=count))
+        taken = self._take_rows(tx, bucket, count)
         values = []
         for row in taken:
             known = self.dispatch.tasks.get(tx.connection, row.task_id)
@@ -206,6 +207,17 @@ class Lease:
         tx.write_many(_ATTEMPT, values)
         tx.bucket(bucket, -len(taken))
         return len(taken)
+
+    def _take_rows(self, tx: Transaction, bucket: int, count: int) -> list[Row[Any]]:
+        """The oldest jobs of a bucket, but none of a task that is being ended: its slices may take a while to get there."""
+        take = _TAKE_SQLITE if self.dispatch.is_sqlite else _TAKE_POSTGRES
+        ends = [0, *(row.id for row in tx.rows(_BEING_ENDED)), _NO_TASK]
+        taken: list[Row[Any]] = []
+        for after, before in zip(ends, ends[1:], strict=False):
+            if len(taken) < count:
+                left = count - len(taken)
+                taken += sorted(tx.write_returning(take, bucket=bucket, count=left, after=after, before=before))
+        return taken
 
     def _add(self, answer: LeaseAnswer, attempt: AttemptId, known: KnownTask, memory_mib: int | None) -> Grant:
         spec = known.spec

@@ -9,11 +9,14 @@ from barnstorm.model.pilots import PilotHello
 from barnstorm_server.store.errors import Conflict, Forbidden, NotFound
 from barnstorm_server.store.transaction import Transaction, dumps
 
+from .tokens import NewToken, RecordTokens
+
 _BY_KEY = text("SELECT id, queue, worker_id FROM pilots WHERE key = :key")
 _USE = text(
     "UPDATE tokens SET uses_left = uses_left - 1 WHERE jti = :jti AND uses_left > 0 AND revoked_at"
     " IS NULL RETURNING uses_left"
 )
+_LISTED = text("SELECT 1 FROM tokens WHERE jti = :jti")
 _INSERT = text(
     "INSERT INTO pilots (key, kind, queue, worker_id, node, version, state, shape, facts, checks, seen_at, created_at)"
     " VALUES (:key, :kind, :queue, :worker, :node, :version, 'idle', :shape, :facts, :checks, :now, :now) RETURNING id"
@@ -35,6 +38,8 @@ class Hello:
     hello: PilotHello
     jti: str
     worker: int | None
+    uses: int | None = None
+    expires_at: float = 0.0
     rows: int = 3
 
     def apply(self, tx: Transaction) -> int:
@@ -48,7 +53,7 @@ class Hello:
             row = tx.row(_WORKER, id=self.worker)
             if row is None or row.queue != hello.queue:
                 raise NotFound("worker", f"w{self.worker}")
-        if not tx.write_returning(_USE, jti=self.jti):
+        if not tx.write_returning(_USE, jti=self.jti) and not self._use_unlisted(tx):
             tx.wrote = False
             raise Forbidden("this join token has been used as often as it may be; ask for a new worker")
         found = tx.write_returning(
@@ -67,6 +72,13 @@ class Hello:
         if self.worker is not None:
             tx.write(_WORKER_RUNS, id=self.worker, node=hello.node, now=tx.now)
         return int(found[0].id)
+
+    def _use_unlisted(self, tx: Transaction) -> bool:
+        if self.uses is None or tx.row(_LISTED, jti=self.jti) is not None:
+            return False
+        token = NewToken(self.jti, "join", "", self.expires_at, self.uses, self.hello.queue)
+        RecordTokens("", [token]).apply(tx)
+        return bool(tx.write_returning(_USE, jti=self.jti))
 
 
 @dataclass

@@ -12,8 +12,8 @@ from barnstorm.model.ids import AttemptId, InvalidId, parse_attempt
 from barnstorm.model.pilots import Report, ReportResult
 from barnstorm.model.task import InvalidSpec, check_path
 from barnstorm_server.rules import retry
-from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.tables import LIVE_ATTEMPTS
+from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.transaction import Transaction, dumps
 
 from .release import waiting_bucket

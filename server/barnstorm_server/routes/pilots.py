@@ -46,7 +46,7 @@ async def hello(ask: Ask) -> Response:
         if worker is not None and named != worker:
             raise Forbidden(f"this join token is for worker w{worker}", ids=[told.worker])
         worker = named
-    number = await services.do(Hello(told, who.jti, worker))
+    number = await services.do(Hello(told, who.jti, worker, who.uses or 1, who.expires_at))
     ttl_s = max(told.walltime_left_s or told.shape.walltime_s, 3600.0) + TOKEN_GRACE_S
     issued = services.authority.issue("pilot", f"p{number}", ttl_s, queues=(told.queue,), pilot=number, worker=worker)
     slot = worker_of(queue.config, lanes_of(queue.config)[0])

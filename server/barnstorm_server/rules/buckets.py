@@ -64,10 +64,8 @@ def bucket_of(spec: TaskSpec, owner: str, memory_mib: int | None = None) -> Buck
 
 
 def ladder(value: int, step: int) -> int:
-    """Round up to two significant digits, unless `value` is a multiple of `step`: the numbers people write stay as
-    they are.
+    """Round up to the next multiple of `step` or number of two significant digits: numbers people write stay as they
+    are, and what is just below one (23:59:59) does not come out above it.
     """
-    if value % step == 0:
-        return value
     unit: int = 10 ** max(0, len(str(value)) - 2)
-    return -(-value // unit) * unit
+    return min(-(-value // one) * one for one in (unit, step))

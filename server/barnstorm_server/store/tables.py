@@ -312,6 +312,12 @@ tasks = Table(
     Column("ended_at", Float),
     Index("tasks_by_key", "owner", "key", unique=True),
     Index("tasks_at_work", "id", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+    Index(
+        "tasks_being_ended",
+        "id",
+        sqlite_where=text("killed IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=text("killed IS NOT NULL AND ended_at IS NULL"),
+    ),
     Index("tasks_by_state", "state", "id"),
     sqlite_autoincrement=True,
 )

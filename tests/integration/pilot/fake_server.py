@@ -85,18 +85,18 @@ class FakeServer:
 
     # --- what tests do ---
 
-    def submit(
-        self, payload: Payload | list[str], *, task: int = 1, index: int | None = None, values: Any = None, **more: Any
-    ) -> Job:
-        """Offer a job. `more` are fields of its needs (cores, memory_mib, …) or of its task (env, inputs, outputs)."""
+    def submit(self, payload: Payload | list[str], *, task: int = 0, values: Any = None, **more: Any) -> Job:
+        """Offer a job, of a new task unless `task` names one (whose body it must share).
+
+        `more` are fields of its needs (cores, memory_mib, …) or of its task (env, inputs, outputs).
+        """
         if isinstance(payload, list):
             payload = CommandPayload(payload)
         body = {name: more.pop(name) for name in ("env", "inputs", "outputs", "owner") if name in more}
         file = more.pop("file", None)
         with self.changed:
-            index = (
-                sum(1 for job in self.jobs.values() if job.attempt.startswith(f"{task}.")) if index is None else index
-            )
+            task = task or 1 + max((job.body.task for job in self.jobs.values()), default=0)
+            index = sum(1 for job in self.jobs.values() if job.body.task == task)
             attempt = f"{task}.{index}/1"
             needs = Shape(**{"memory_mib": 100, "walltime_s": 60, "disk_mib": 100, **more})
             job = Job(

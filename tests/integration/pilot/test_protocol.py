@@ -120,10 +120,10 @@ def test_drain_finishes_what_runs(server: FakeServer, start: StartPilot) -> None
 
 def test_sigterm_preempts_what_runs_and_gives_back_what_has_not_begun(server: FakeServer, start: StartPilot) -> None:
     # Short jobs first: then the pilot asks ahead.
-    for job in [server.submit(["true"]) for _ in range(8)]:
-        job.body.task = 1
-    running = server.sh("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done", task=2)
-    waiting = [server.submit(["true"], task=3) for _ in range(2)]
+    for _ in range(8):
+        server.submit(["true"])
+    running = server.sh("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done")
+    waiting = [server.submit(["true"]) for _ in range(2)]
     pilot = start()
     server.wait(lambda: running.stdout and any(job.state == "leased" for job in waiting), "a full pilot")
     pilot.terminate()
@@ -138,8 +138,8 @@ def test_sigterm_preempts_what_runs_and_gives_back_what_has_not_begun(server: Fa
 def test_what_waits_too_long_for_room_goes_back(server: FakeServer, start: StartPilot) -> None:
     for _ in range(8):
         server.submit(["true"])
-    long = server.sh("echo up; sleep 1000", task=2)
-    waiting = server.submit(["true"], task=3)
+    long = server.sh("echo up; sleep 1000")
+    waiting = server.submit(["true"])
     start()
     server.wait(lambda: long.stdout and waiting.state == "leased", "a full pilot")
     assert server.ended(waiting).state == "returned"

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from sqlalchemy import text
+from tests.services.postgres import Cluster
 
 from barnstorm.model.pilots import Clock, LeaseRequest, PilotHello, Report
 from barnstorm.model.queue import QueueConfig
@@ -18,7 +19,6 @@ from barnstorm_server.store.catalog import Catalog
 from barnstorm_server.store.engine import Store
 from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.writer import Writer
-from tests.services.postgres import Cluster
 
 from .invariants import broken
 from .world import BIG, array, spec

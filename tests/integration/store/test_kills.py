@@ -100,7 +100,6 @@ def test_a_task_is_killed_in_slices_but_none_of_its_jobs_starts_any_more(world: 
     assert world.waiting() == 0
 
 
-@pytest.mark.xfail(reason="what waits in a killed task's later slices is still in its bucket", strict=True)
 def test_no_job_of_a_killed_task_is_granted_between_its_slices(world: World) -> None:
     pilot, task = world.pilot(), world.submit(over=array(2 * SLICE + 5))
     world.work()

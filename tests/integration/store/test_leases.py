@@ -162,7 +162,7 @@ class TestLostAnswers:
         world.beat(pilot, attempt)
         assert world.grants(pilot) == []
 
-    def test_a_draining_pilot_too_hears_of_what_it_was_granted(self, world: World) -> None:
+    def test_a_pilot_of_a_paused_queue_too_hears_of_what_it_was_granted(self, world: World) -> None:
         """Else the attempt would be lost, though its pilot asks for it."""
         pilot = world.pilot()
         world.submit()

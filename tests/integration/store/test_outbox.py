@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from tests.services.postgres import Cluster
 
 from barnstorm.model.pilots import Heartbeat, HeldAttempt, LeaseRequest, Report
 from barnstorm_server.commands.heartbeat import Beat
@@ -10,7 +11,6 @@ from barnstorm_server.commands.lease import Lease
 from barnstorm_server.store import outbox
 from barnstorm_server.store.engine import Store, release
 from barnstorm_server.store.transaction import Transaction
-from tests.services.postgres import Cluster
 
 from .world import BIG, World, array
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.services.postgres import Cluster
 
 from barnstorm.model.pilots import Clock, LeaseRequest
 from barnstorm.model.queue import QueueConfig
@@ -25,7 +26,6 @@ from barnstorm_server.store.errors import Busy, Invalid, NotFound
 from barnstorm_server.store.task_cache import TaskCache
 from barnstorm_server.store.transaction import Committed, Transaction
 from barnstorm_server.store.writer import MAX_COMMANDS, Writer
-from tests.services.postgres import Cluster
 
 from .world import BIG, array, spec
 

@@ -1,7 +1,9 @@
 """`jobctl up` as far as it needs no server: what it refuses, who holds a data directory, children that die."""
 
+import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from barnstorm.contexts import load
 from barnstorm.jobctl import up
 from barnstorm.jobctl.children import Child
 from barnstorm.jobctl.datahold import AlreadyRunning, DataDir
-from barnstorm.jobctl.supervisor import Plan, Supervisor, is_free, local_queue, log_in
+from barnstorm.jobctl.localsystem import Plan, is_free, local_queue, log_in
+from barnstorm.jobctl.supervisor import Supervisor
 from barnstorm.model.base import from_wire
 from barnstorm.model.queue import QueueConfig, check_queue
 
@@ -110,3 +113,25 @@ def test_a_child_that_dies(tmp_path: Path) -> None:
     told = child.ended()
     assert told is not None
     assert "was killed by SIGKILL; starting it again in 2 s" in told
+
+
+@pytest.mark.parametrize(("program", "hurries", "in_peace"), [("pass", 0, True), ("ignore", 1, False)])
+def test_ending_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, hurries: int, in_peace: bool
+) -> None:
+    """One that does as it is asked, and one that only a second Ctrl-C and force can end."""
+    monkeypatch.setattr("barnstorm.jobctl.supervisor.HURRY_S", 0.1)
+    code = {"pass": "", "ignore": "signal.signal(15, signal.SIG_IGN); signal.signal(2, signal.SIG_IGN)"}[program]
+    code = f"import signal, time\n{code}\nprint('ready', flush=True)\ntime.sleep(60)"
+    child = Child("thing", [sys.executable, "-c", code], {}, tmp_path / "log")
+    supervisor = Supervisor(plan(tmp_path))
+    supervisor.stops = 1
+    child.start()
+    while not child.last_lines():
+        time.sleep(0.01)
+    with supervisor._signals():
+        if hurries:
+            threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert supervisor._end(child, signal.SIGTERM) is in_peace
+    assert not child.running
+    assert supervisor.stops == 1 + hurries

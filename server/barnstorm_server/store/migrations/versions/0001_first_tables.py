@@ -280,6 +280,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
+    op.create_index(
+        "tasks_being_ended",
+        "tasks",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("killed IS NOT NULL AND ended_at IS NULL"),
+        postgresql_where=sa.text("killed IS NOT NULL AND ended_at IS NULL"),
+    )
     op.create_index("tasks_by_key", "tasks", ["owner", "key"], unique=True)
     op.create_index("tasks_by_state", "tasks", ["state", "id"], unique=False)
     op.create_table(

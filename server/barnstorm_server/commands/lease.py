@@ -1,6 +1,7 @@
 """Leases: a pilot's reports and its next grants in one transaction."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -33,8 +34,8 @@ _LIVE = text(
 _NAMED = text("UPDATE attempts SET unnamed = 0 WHERE task_id = :task AND idx = :idx AND number = :number")
 _TAKE = (
     "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
-    " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket AND task_id > :after AND task_id < :before"
-    " ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1"
+    " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
+    " AND task_id > :after AND task_id < :before ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1"
     " AS number, memory_mib"
 )
 _TAKE_SQLITE = text(_TAKE.format(lock=""))
@@ -209,11 +210,11 @@ class Lease:
         return len(taken)
 
     def _take_rows(self, tx: Transaction, bucket: int, count: int) -> list[Row[Any]]:
-        """The oldest jobs of a bucket, but none of a task that is being ended: its slices may take a while to get there."""
+        """The oldest jobs of a bucket, but none of a task that is being ended and whose slices are still on their way."""
         take = _TAKE_SQLITE if self.dispatch.is_sqlite else _TAKE_POSTGRES
         ends = [0, *(row.id for row in tx.rows(_BEING_ENDED)), _NO_TASK]
         taken: list[Row[Any]] = []
-        for after, before in zip(ends, ends[1:], strict=False):
+        for after, before in pairwise(ends):
             if len(taken) < count:
                 left = count - len(taken)
                 taken += sorted(tx.write_returning(take, bucket=bucket, count=left, after=after, before=before))

@@ -39,12 +39,13 @@ def match(bucket: Bucket, queue: QueueConfig, mark: Mark) -> MatchResult:
 
 
 def _status(bucket: Bucket, queue: str, mark: Mark) -> list[str]:
-    who = new_workers(mark.status)
-    if who == "all" or (who == "named" and queue in bucket.queues) or (who == "test" and bucket.test):
+    takes = new_workers(mark.status)
+    if takes == "all" or (takes == "named" and queue in bucket.queues) or (takes == "test" and bucket.test):
         return []
     until = f" until {datetime.fromtimestamp(mark.until, UTC):%d %b %H:%M} UTC" if mark.until else ""
+    who = f" by {mark.who}" if mark.who else ""
     why = f' ("{mark.why}")' if mark.why else ""
-    return [f"{mark.status}{until}{why}"]
+    return [f"{mark.status}{until}{who}{why}"]
 
 
 def _wishes(bucket: Bucket, queue: QueueConfig) -> list[str]:

@@ -33,6 +33,8 @@ from .workdir import remove_tree
 # A call carries at most so much: the server has a limit for bodies, and other pilots wait their turn.
 MOST_REPORTS = 100
 MOST_BYTES = 2 << 20
+# After an answer without work that came sooner than it should.
+EMPTY_S = 0.2
 # Between two heartbeats that only tell news.
 NEWS_S = 0.2
 
@@ -43,7 +45,7 @@ class Agent:
     def __init__(self, host: Host, clock: Clock, idle_s: float, drain_s: float) -> None:
         self.host, self.clock, self.idle_s = host, clock, idle_s
         self.loop, self.api, self.journal = host.loop, host.api, host.journal
-        self.roster = Roster(host, self.touch, self._began)
+        self.roster = Roster(host, self.touch, self._began, self._sick)
         self.watch = Watch(host, self._news)
         self._poll, self._report, self._beat = (Line(host.loop, name) for name in ("poll", "report", "beat"))
         self._state = "validating"
@@ -176,11 +178,18 @@ class Agent:
         request = LeaseRequest(wish.free, wish.max, wish.ahead, self._names())
         request.wait_s = round(poll_wait_s(idle, idle_left), 3)
         request.walltime_left_s = round(self.host.walltime_left_s, 1)
-        self._poll.call(lambda: self.api.lease(self.host.pilot, request), self._polled)
+        self._poll.call(
+            lambda: self.api.lease(self.host.pilot, request),
+            lambda answer, error: self._polled(now + min(request.wait_s, EMPTY_S), answer, error),
+        )
 
-    def _polled(self, answer: Optional[LeaseAnswer], error: Optional[BaseException]) -> None:
+    def _polled(self, waited: float, answer: Optional[LeaseAnswer], error: Optional[BaseException]) -> None:
         if answer is not None:
+            known = len(self.roster)
             self._hear(answer)
+            if len(self.roster) == known and time.monotonic() < waited:
+                # It should have waited, and brought nothing new: no reason to ask in a circle.
+                self._poll.hold(EMPTY_S)
         elif error is not None and not self._failed("lease", error) and not is_passing(error):
             self.journal.error("lease refused", why=error)
         self.touch()
@@ -272,6 +281,10 @@ class Agent:
             self.roster.drop_all()
             return True
         return False
+
+    def _sick(self, why: str) -> None:
+        """Job after job fails by the node's own fault: better no pilot here than one that eats the queue."""
+        self.leave(exits.NODE, f"this node cannot run jobs: {why}")
 
     def _signal(self, number: int) -> None:
         if number == signal.SIGCHLD:

@@ -53,6 +53,10 @@ class Line:
 
         self._crew.do(work, heard)
 
+    def hold(self, seconds: float) -> None:
+        """Make no call for a while."""
+        self._not_before = time.monotonic() + seconds
+
     def _back_off(self, error: BaseException) -> None:
         self._pause_s = min(_LONGEST_PAUSE_S, max(0.1, self._pause_s * 2))
         pause = max(self._pause_s, error.retry_after_s) if isinstance(error, Busy) else self._pause_s

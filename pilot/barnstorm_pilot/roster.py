@@ -11,20 +11,31 @@ from . import faultpoints
 from .ending import Killed
 from .held import Ended, Outbox
 from .host import Host
-from .leases import GIVE_BACK_S, Wish, wish
+from .leases import GIVE_BACK_S, SHORT_S, Wish, wish
 from .run import Run
+
+# So many attempts in a row that ended by these faults mean that the node is sick.
+NODE_FAULTS = ("work_dir", "disk_full")
+MOST_FAILURES = 3
 
 
 class Roster:
-    """All that the pilot holds. `changed` is called whenever there may be something to start, ask or report."""
+    """All that the pilot holds.
 
-    def __init__(self, host: Host, changed: Callable[[], None], began: Callable[[Run], None]) -> None:
+    `changed` is called whenever there may be something to start, ask or report; `began` for each attempt that got room;
+    `sick` when attempt after attempt failed by the node's fault.
+    """
+
+    def __init__(
+        self, host: Host, changed: Callable[[], None], began: Callable[[Run], None], sick: Callable[[str], None]
+    ) -> None:
         self.host = host
         self.runs: dict[str, Run] = {}
         self.outbox = Outbox()
         self._ended = Ended()
         self._waiting: dict[str, Run] = {}
-        self._changed, self._began = changed, began
+        self._changed, self._began, self._sick = changed, began, sick
+        self._failures = 0
         self.busy_until = time.monotonic()
         host.on_room, host.on_report, host.on_gone = self._room, self._report, self._forget
 
@@ -77,6 +88,8 @@ class Roster:
         """Begin waiting attempts, oldest first, as far as there is room. A small one may pass a big one."""
         pool = self.host.pool
         for run in list(self._waiting.values()):
+            if run.name not in self._waiting:
+                continue  # given back while another one failed to begin
             if pool.lacks(run.grant.needs) is None:
                 del self._waiting[run.name]
                 gpus = pool.take(run.name, run.grant.needs)
@@ -116,7 +129,9 @@ class Roster:
         """What to ask of the server now."""
         pool = self.host.pool
         free = pool.free(int(self.host.walltime_left_s))
-        return wish(free, pool.total.cores, self.waiting, self.host.pace)
+        # A slot whose job has already lasted long needs no successor at hand.
+        long = sum(run.grant.needs.cores for run in self.begun if run.wall_s > SHORT_S)
+        return wish(free, pool.total.cores - long, self.waiting, self.host.pace)
 
     # --- orders ---
 
@@ -162,6 +177,9 @@ class Roster:
             signal=report.signal, wall_s=None if started is None else ended - started,
         )  # fmt: skip
         self.outbox.add(report, started, ended)
+        self._failures = self._failures + 1 if report.fault in NODE_FAULTS else 0
+        if self._failures == MOST_FAILURES:
+            self._sick(report.message)
         self._changed()
 
     def _forget(self, attempt: str) -> None:

@@ -1,6 +1,7 @@
 """The life of one attempt on this node: stage in, start, end, stage out, report, and nothing left behind."""
 
 import errno
+import os
 import signal
 import threading
 import time
@@ -78,7 +79,7 @@ class Run:
         """The pool has given it room: get going."""
         self.state, self.since, self._gpus = "starting", time.monotonic(), gpus
         try:
-            self.dir = WorkDir(self.host.base, self.attempt)
+            self.dir = self._make_dir()
         except OSError as error:
             self._fail(error)
             return
@@ -93,6 +94,14 @@ class Run:
             return
         context = self._context(self.dir.work)
         self.host.crew.do(lambda: inputs.bring(files, self.values, self.host.stagers, context), self._staged)
+
+    def _make_dir(self) -> WorkDir:
+        try:
+            return WorkDir(self.host.base, self.attempt)
+        except FileNotFoundError:
+            # Some payload, or a cleaner of the node, removed more than its own.
+            os.makedirs(self.host.base, mode=0o700, exist_ok=True)
+            return WorkDir(self.host.base, self.attempt)
 
     def _context(self, work: str) -> StageContext:
         host = self.host

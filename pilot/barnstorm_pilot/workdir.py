@@ -123,7 +123,7 @@ def remove_tree(path: str) -> None:
     """Remove a tree even where its owner took away his own rights to it. Links are removed, never followed."""
     try:
         parent = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     try:
         waiting = [os.path.basename(path)]

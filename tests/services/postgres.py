@@ -40,7 +40,7 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """A running server. `empty` and `migrated` make a new database and give its URL."""
+    """A running server. `empty` and `migrated` make a new database and give its URL; `emptied` lends always the same."""
 
     def __init__(self, bin_dir: Path, durable: bool = False) -> None:
         self.bin_dir = bin_dir
@@ -53,7 +53,7 @@ class Cluster:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
         self._settings = [*_SMALL, *([] if durable else _FAST)]
         self._numbers = itertools.count(1)
-        self._template = ""
+        self._template = self._used = ""
         try:
             self._initdb()
             self.process = self._start()
@@ -80,6 +80,20 @@ class Cluster:
             engine.dispose()
             self._template = url.partition("@/")[2].partition("?")[0]
         return self._create(self._template)
+
+    def emptied(self) -> str:
+        """A migrated database that is used again and again: quicker than a new one, and ids begin at 1 again."""
+        if not self._used:
+            self._used = self.migrated()
+            return self._used
+        tables = list(reversed(metadata.sorted_tables))
+        statements = [f"DELETE FROM {table.name}" for table in tables]
+        counted = [table.name for table in tables if table.autoincrement_column is not None]
+        statements += [f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in counted]
+        statements.append("INSERT INTO outbox_head (one, last_id) VALUES (1, 0)")
+        with self.connect(self._used.partition("@/")[2].partition("?")[0]) as connection:
+            connection.execute("; ".join(statements))
+        return self._used
 
     def kill_connections(self, database: str) -> int:
         """End all other connections to a database, as a restart of the server would."""

@@ -35,8 +35,8 @@ _NAMED = text("UPDATE attempts SET unnamed = 0 WHERE task_id = :task AND idx = :
 _TAKE = (
     "UPDATE jobs SET state = 'sent', bucket_id = NULL, next_attempt = next_attempt + 1"
     " WHERE (task_id, idx) IN (SELECT task_id, idx FROM jobs WHERE bucket_id = :bucket"
-    " AND task_id > :after AND task_id < :before ORDER BY bucket_id, task_id, idx LIMIT :count{lock}) RETURNING task_id, idx, next_attempt - 1"
-    " AS number, memory_mib"
+    " AND task_id > :after AND task_id < :before ORDER BY bucket_id, task_id, idx LIMIT :count{lock})"
+    " RETURNING task_id, idx, next_attempt - 1 AS number, memory_mib"
 )
 _TAKE_SQLITE = text(_TAKE.format(lock=""))
 _TAKE_POSTGRES = text(_TAKE.format(lock=" FOR UPDATE SKIP LOCKED"))
@@ -210,7 +210,7 @@ class Lease:
         return len(taken)
 
     def _take_rows(self, tx: Transaction, bucket: int, count: int) -> list[Row[Any]]:
-        """The oldest jobs of a bucket, but none of a task that is being ended and whose slices are still on their way."""
+        """The oldest jobs of a bucket, but none of a task that is being ended, slice by slice."""
         take = _TAKE_SQLITE if self.dispatch.is_sqlite else _TAKE_POSTGRES
         ends = [0, *(row.id for row in tx.rows(_BEING_ENDED)), _NO_TASK]
         taken: list[Row[Any]] = []

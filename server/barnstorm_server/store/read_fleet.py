@@ -10,7 +10,8 @@ from barnstorm.model.queue import lanes_of
 from barnstorm.model.shape import Shape
 
 from .catalog import CatalogQueue
-from .errors import Invalid, NotFound
+from .errors import NotFound
+from .read_tasks import position
 from .tables import LIVE_ATTEMPTS
 
 View = dict[str, Any]
@@ -106,10 +107,8 @@ def things(
             where.append(f"{column} = :{column}")
             values[column] = value
     if cursor is not None:
-        if key == "id" and not cursor.isdigit():
-            raise Invalid("this is no cursor of this list", field="cursor", value=cursor)
         where.append(f"{key} < :cursor")
-        values["cursor"] = int(cursor) if key == "id" else cursor
+        values["cursor"] = position(cursor) if key == "id" else cursor
     rows = connection.execute(
         text(f"SELECT * FROM {table} WHERE {' AND '.join(where)} ORDER BY {key} DESC LIMIT :limit"), values
     ).all()

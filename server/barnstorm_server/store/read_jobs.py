@@ -13,7 +13,7 @@ from barnstorm.model.states import JOB_WORDS
 from barnstorm.model.task import TaskSpec, content_of
 
 from .errors import Invalid, NotFound
-from .read_tasks import Asker, in_list, seen_by
+from .read_tasks import Asker, in_list, position, seen_by
 from .task_cache import KnownTask, TaskCache
 
 View = dict[str, Any]
@@ -79,7 +79,7 @@ def job_page(
         where.append("j.task_id = :task")
         values["task"] = wanted.task
     if cursor is not None:
-        values.update(_position(cursor))
+        values.update(_job_position(cursor))
         where.append("j.idx > :idx_at" if wanted.task is not None else "(j.task_id, -j.idx) < (:task_at, -:idx_at)")
     if wanted.states:
         where.append(in_list("j.state", "state", wanted.states, values))
@@ -113,10 +113,8 @@ def output_page(
         found["idx"] = idx
     if cursor is not None:
         place, _, after = cursor.partition("/")
-        if not place.isdigit():
-            raise Invalid("this is no cursor of a list of outputs", field="cursor", value=cursor)
         where.append("(idx > :at OR (idx = :at AND name > :after))")
-        found.update({"at": int(place), "after": after})
+        found.update({"at": position(place), "after": after})
     statement = text(
         f"SELECT idx, name, blob, size FROM outputs WHERE {' AND '.join(where)} ORDER BY idx, name LIMIT :limit"
     )
@@ -136,7 +134,7 @@ def output(connection: Connection, job: JobId, name: str) -> Row[Any]:
     return row
 
 
-def _position(cursor: str) -> dict[str, int]:
+def _job_position(cursor: str) -> dict[str, int]:
     try:
         at = parse_job(cursor)
     except InvalidId:

@@ -1,6 +1,7 @@
 """Reading tasks: views and pages, newest first."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,10 +71,8 @@ def task_page(
     where = ["1 = 1"]
     values: dict[str, Any] = {"limit": limit + 1}
     if cursor is not None:
-        if not cursor.isdigit():
-            raise Invalid("this is no cursor of a list of tasks", field="cursor", value=cursor)
         where.append("t.id < :cursor")
-        values["cursor"] = int(cursor)
+        values["cursor"] = position(cursor)
     if wanted.states:
         where.append(in_list("t.state", "state", wanted.states, values))
     if wanted.owner:
@@ -121,6 +120,13 @@ def _view(connection: Connection, row: Row[Any]) -> View:
         "ended_at": row.ended_at,
         "reason": row.reason or row.killed,
     }
+
+
+def position(cursor: str) -> int:
+    """The number in the cursor of a list that goes by ids. Raises Invalid for what no list has given."""
+    if re.fullmatch("[0-9]{1,18}", cursor) is None:
+        raise Invalid("this is no cursor of this list", field="cursor", value=cursor)
+    return int(cursor)
 
 
 def in_list(column: str, name: str, wanted: Sequence[str], values: dict[str, Any]) -> str:

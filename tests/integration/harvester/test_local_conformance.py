@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.conformance.submitters import Bench, SubmitterConformance, wait
 
@@ -35,14 +35,19 @@ class LocalBench(Bench):
         return {"type": "local", "cores": 6, "memory_mib": 6000}
 
     def cleanup(self) -> None:
-        for path in self.files_dir.glob("*/pid"):
-            word = path.read_text().split(" ")[0].strip()
-            if word.isdigit():
-                for end in (os.killpg, os.kill):
+        while self._kill_all():  # one that was just being started comes to light with the next look
+            continue
+
+    def _kill_all(self) -> bool:
+        found = False
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("BARNSTORM_PILOT_NOTES") == str(self.folder) and process.pid != os.getpid():
+                    process.kill()
+                    found = True
                     with contextlib.suppress(OSError):
-                        end(int(word), signal.SIGKILL)
-                with contextlib.suppress(OSError):
-                    os.waitpid(int(word), 0)
+                        os.waitpid(process.pid, 0)
+        return found
 
 
 @pytest.fixture

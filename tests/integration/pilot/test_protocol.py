@@ -229,6 +229,25 @@ def test_a_work_directory_that_cannot_be_used(server: FakeServer, start: StartPi
     assert "/proc/nothing" in pilot.log
 
 
+def test_a_work_directory_that_somebody_removed_is_made_again(server: FakeServer, start: StartPilot) -> None:
+    first = server.sh('cd /; rm -rf "${HOME%/*/*}"')
+    start()
+    server.ended(first)
+    assert server.ended(server.sh("pwd")).state == "succeeded"
+
+
+def test_a_sick_node_does_not_eat_the_queue(server: FakeServer, start: StartPilot) -> None:
+    first = server.sh('cd /; rm -rf "${HOME%/*/*}"; touch "${HOME%/*/*}"')
+    pilot = start()
+    server.ended(first)
+    jobs = [server.submit(["true"]) for _ in range(50)]
+    assert pilot.wait() == 11
+    assert {job.report.fault for job in jobs if job.report and job.report.state == "failed"} == {"work_dir"}
+    assert sum(1 for job in jobs if job.report and job.report.state == "failed") < 10
+    assert server.goodbye is not None
+    assert "this node cannot run jobs" in server.goodbye["why"]
+
+
 def test_several_jobs_share_the_slot(server: FakeServer, start: StartPilot) -> None:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one core")

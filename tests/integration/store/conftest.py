@@ -1,7 +1,9 @@
 """The store's tests run on both engines: SQLite in a file, and a PostgreSQL that they start themselves."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == SQLITE:
         return sqlite(tmp_path)
     cluster: Cluster = request.getfixturevalue("cluster")
-    return cluster.migrated()
+    return cluster.emptied()
 
 
 @pytest.fixture
@@ -67,9 +69,16 @@ def world(store: Store) -> Iterator[World]:
 
 
 def sqlite(folder: Path) -> str:
-    """A migrated SQLite database below a folder."""
-    url = f"sqlite:///{folder}/barnstorm.db"
-    store = Store(url)
-    schema.upgrade(store.engine)
-    store.close()
-    return url
+    """A migrated SQLite database below a folder: a copy of one that was made before."""
+    (folder / "barnstorm.db").write_bytes(_migrated())
+    return f"sqlite:///{folder}/barnstorm.db"
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "barnstorm.db"
+        store = Store(f"sqlite:///{path}")
+        schema.upgrade(store.engine)
+        store.close()  # the last connection takes what is in the write-ahead log with it
+        return path.read_bytes()

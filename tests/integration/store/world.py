@@ -251,7 +251,8 @@ class World:
         seen: list[tuple[str, Any]] = []
 
         def note(connection: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool) -> None:
-            seen.append((statement, values))
+            if not statement.startswith("BEGIN"):
+                seen.append((statement, values))
 
         event.listen(self.connection.engine, "before_cursor_execute", note)
         try:

@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 from tests.waiting import wait_for
 
 from barnstorm_server.store import schema
+from barnstorm_server.store.tables import metadata
 
 USER = "barnstorm"
 PORT = 5432  # only part of the socket's name: nothing listens on TCP

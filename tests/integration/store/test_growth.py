@@ -87,7 +87,9 @@ def test_a_kill_costs_a_bounded_number_of_statements_for_each_slice(world: World
     assert len(seen) < 15
 
 
-SCANS = re.compile(r"\b(?:SCAN|Seq Scan on) (jobs|attempts|tasks|outbox|pilots|workers|tokens|blobs|outputs|edges|j|a|t)\b")
+SCANS = re.compile(
+    r"\b(?:SCAN|Seq Scan on) (jobs|attempts|tasks|outbox|pilots|workers|tokens|blobs|outputs|edges|j|a|t)\b"
+)
 # These look at all that is alive, by an index that holds nothing else.
 LIVE = "attempts_one_live|attempts_of_pilot|buckets_waiting|pilots_live|tasks_being_ended"
 OF_ALL_LIVE = re.compile(rf"SCAN \w+ USING (COVERING )?INDEX ({LIVE})")
@@ -156,7 +158,11 @@ def test_brokerage_counts_what_is_alive_and_not_what_has_been(world: World) -> N
     assert len(statements) == 2
     if world.store.is_sqlite:
         for statement in statements:
-            assert not [line for line in explained(world, statement, {}) if line.startswith("SCAN attempts") and "INDEX" not in line]
+            assert not [
+                line
+                for line in explained(world, statement, {})
+                if line.startswith("SCAN attempts") and "INDEX" not in line
+            ]
 
 
 @pytest.mark.parametrize("queues", [1, 20])

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.integration.system.conftest import System
 from tests.waiting import wait_for
 
 from barnstorm.api.errors import Unreachable
 from barnstorm.model.collection import Numbers
 from barnstorm.model.ids import spans
-
-from tests.integration.system.conftest import System
 
 JOBS = 40
 PARTS = ("barnstorm_server", "barnstorm_harvester", "barnstorm_pilot")

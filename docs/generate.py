@@ -1,4 +1,4 @@
-"""Writes the pages that are made from code: `docs/reference/states.md`, `faults.md` and `rest.md`.
+"""Writes the pages that are made from code: `docs/reference/states.md`, `faults.md` and `rest.md`, and the numbers in README.
 
     python docs/generate.py [--check]
 
@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -71,7 +72,36 @@ def rest() -> str:
     return MADE + "\n".join(lines) + "\n"
 
 
-PAGES = {"reference/states.md": states, "reference/faults.md": faults, "reference/rest.md": rest}
+ASKED = {
+    "submit_to_running_fresh": ("submission to the payload running, no pilot there yet", "2 s"),
+    "submit_to_running_warm": ("the same with an idle pilot", "0.05 s"),
+    "end_to_report": ("the payload's end to its report", "50 ms"),
+    "spine_true": ("`true` jobs through one pilot of 2 slots", "150 jobs/s"),
+    "server_idle_cpu": ("the server, idle", "0.01 cores"),
+    "server_rss": ("the server's memory", "120 MiB"),
+}
+
+
+def readme() -> str:
+    """README with the numbers of the last benchmark between its marks."""
+    text = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    rows = json.loads((HERE.parent / "benchmarks/results/spine.json").read_text(encoding="utf-8"))
+    lines = ["| what | measured | asked | floor: the same by hand |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        what, asked = ASKED[row["name"]]
+        floor = "" if row["floor"] is None else f"{row['floor']:,.4g} {row['unit']}"
+        lines.append(f"| {what} | {row['value']:,.4g} {row['unit']} | {asked} | {floor} |")
+    begin, end = "<!-- numbers:begin -->\n", "<!-- numbers:end -->"
+    before, _, rest = text.partition(begin)
+    return before + begin + "\n".join(lines) + "\n" + end + rest.partition(end)[2]
+
+
+PAGES = {
+    "../README.md": readme,
+    "reference/states.md": states,
+    "reference/faults.md": faults,
+    "reference/rest.md": rest,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -11,8 +11,8 @@ WINDOW_S = 0.25
 MOST_AHEAD_PER_SLOT = 32
 # An attempt that waited this long for room is given back, so that another pilot may run it.
 GIVE_BACK_S = 5.0
-# A shape that no job fits into: room only for attempts that begin later.
-NOTHING = Shape(1, 1, 1, 0, 0)
+# Nothing is free: room only for attempts that begin later.
+NOTHING = Shape(0, 0, 0, 0, 0)
 
 
 class Wish(NamedTuple):

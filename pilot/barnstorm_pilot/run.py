@@ -1,6 +1,5 @@
 """The life of one attempt on this node: stage in, start, end, stage out, report, and nothing left behind."""
 
-import errno
 import os
 import signal
 import threading
@@ -17,15 +16,15 @@ from .ending import Killed, Verdict
 from .host import Host
 from .logs import LogStream
 from .loop import Timer
+from .mishaps import not_started, verdict_of
 from .prmon import Summary
 from .shipping import Parcel
 from .stage import inputs, outputs
-from .stage.base import Abandoned, StageContext, StageFault
+from .stage.base import StageContext
 from .workdir import PathEscapes, WorkDir
 
 # After this long what is left of a payload is stuck in the kernel, and the report goes without its end.
 _STUCK_S = 5.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Run:
@@ -141,7 +140,7 @@ class Run:
                 program.path, program.argv, env, self.dir.work, logs["stdout"], logs["stderr"], self._exited
             )
         except (OSError, ValueError) as error:
-            self._fail(_not_started(program.argv[0], error))
+            self._fail(not_started(program.argv[0], error))
             return
         self.started = time.monotonic()
         self.state = "running"
@@ -230,14 +229,14 @@ class Run:
             state = "cancelled" if self.killed.fault == "killed" else "failed"
             self._finish(Verdict(state, verdict.exit_code, None, self.killed.fault, self.killed.message))
         elif error is not None:
-            bad = _verdict(error)
+            bad = verdict_of(error)
             self._finish(Verdict(bad.state, verdict.exit_code, None, bad.fault, bad.message))
         else:
             self._finish(verdict, found or [])
 
     def _fail(self, error: BaseException) -> None:
         """It ended before its payload began."""
-        self._finish(_verdict(error))
+        self._finish(verdict_of(error))
 
     def _end_unstarted(self) -> None:
         if self.dropped or self.killed is None:
@@ -316,35 +315,3 @@ def _try(action: Any) -> Optional[OSError]:
     except OSError as error:
         return error
     return None
-
-
-def _not_started(program: str, error: Exception) -> payload.CommandMissing:
-    number = getattr(error, "errno", None)
-    if number == errno.E2BIG:
-        return payload.CommandMissing(
-            f"{program}: arguments and environment are longer than this system allows; use an input file"
-        )
-    if number == errno.ENOEXEC:
-        return payload.CommandMissing(
-            f"{program} is no program of this machine, and has no #! line that names an interpreter"
-        )
-    if number in (errno.EAGAIN, errno.ENOMEM):
-        return payload.CommandMissing(f"{program}: this node cannot start another process: {error}")
-    return payload.CommandMissing(f"{program}: {getattr(error, 'strerror', None) or error}")
-
-
-def _verdict(error: BaseException) -> Verdict:
-    """The verdict for what went wrong around a payload."""
-    if isinstance(error, StageFault):
-        return Verdict("failed", fault=error.fault, message=error.message)
-    if isinstance(error, payload.CommandMissing):
-        return Verdict("failed", fault="command_missing", message=str(error))
-    if isinstance(error, UnknownPlaceholder):
-        return Verdict("failed", fault="bad_placeholder", message=str(error))
-    if isinstance(error, Abandoned):
-        return Verdict("failed", fault="lost", message="the server no longer knows this attempt as ours")
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return Verdict("failed", fault="disk_full", message=f"the node's disk is full: {error}")
-    if isinstance(error, OSError):
-        return Verdict("failed", fault="work_dir", message=f"the work directory cannot be used: {error}")
-    return Verdict("failed", fault="pilot", message=f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Writes the pages that are made from code: `docs/reference/states.md`, `faults.md` and `rest.md`, and the numbers in README.
+"""Writes what is made from code: `docs/reference/states.md`, `faults.md`, `rest.md`, and the numbers in README.
 
     python docs/generate.py [--check]
 
@@ -46,8 +46,8 @@ def faults() -> str:
     """The table of error codes."""
     lines = [
         "# Why attempts end badly\n",
-        "The code stands in `fault` of a job and an attempt. Blame says who can mend it: only the user's own failures use",
-        "up a task's retries; a fault of the site or of the system costs the user nothing.\n",
+        "The code stands in `fault` of a job and an attempt. Blame says who can mend it: only the user's own failures",
+        "use up a task's retries; a fault of the site or of the system costs the user nothing.\n",
         "| code | blame | meaning | remedy |",
         "| --- | --- | --- | --- |",
     ]

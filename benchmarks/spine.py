@@ -1,4 +1,4 @@
-"""The spine, measured as a user meets it: a system started by `jobctl up`, jobs through it, and what it costs when idle.
+"""The spine, measured as a user meets it: a system that `jobctl up` started, jobs through it, and what it costs idle.
 
     python benchmarks/spine.py [--data-dir DIR]
 

@@ -50,6 +50,7 @@ class Host:
     oom_kills: int = 0
     on_room: Callable[[str], None] = lambda attempt: None
     on_report: Callable[[Report, Optional[float], float], None] = lambda report, started, ended: None
+    on_clean: Callable[[str], None] = lambda attempt: None
     on_gone: Callable[[str], None] = lambda attempt: None
 
     @property

@@ -37,7 +37,7 @@ class Roster:
         self._changed, self._began, self._sick = changed, began, sick
         self._failures = 0
         self.busy_until = time.monotonic()
-        host.on_room, host.on_report, host.on_gone = self._room, self._report, self._forget
+        host.on_room, host.on_clean, host.on_report, host.on_gone = self._room, self._clean, self._report, self._forget
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -169,6 +169,10 @@ class Roster:
 
     def _room(self, attempt: str) -> None:
         self.host.pool.release(attempt)
+        self._changed()
+
+    def _clean(self, attempt: str) -> None:
+        self.host.pool.cleaned(attempt)
         self._changed()
 
     def _report(self, report: Report, started: Optional[float], ended: float) -> None:

@@ -297,6 +297,7 @@ class Run:
             parcel.dead = True
         place, self.dir, self.parcels = self.dir, None, []
         if place is None:
+            self.host.on_clean(self.name)
             return
         place.close_logs()
         if place.is_bare():
@@ -305,6 +306,7 @@ class Run:
             self.host.crew.do(place.remove, self._removed)
 
     def _removed(self, _: Any, error: Optional[BaseException]) -> None:
+        self.host.on_clean(self.name)
         if error is not None:
             self.host.journal.error("work directory not removed", attempt=self.name, why=error)
 

@@ -12,6 +12,7 @@ class SlotPool:
     def __init__(self, total: Shape, gpu_ids: Sequence[str] = ()) -> None:
         self.total = total
         self._held: dict[str, tuple[Shape, list[str]]] = {}
+        self._files: dict[str, int] = {}
         self._gpus = list(gpu_ids) if gpu_ids else [str(n) for n in range(total.gpus)]
         self.cores, self.memory_mib, self.disk_mib = total.cores, total.memory_mib, total.disk_mib
 
@@ -48,14 +49,18 @@ class SlotPool:
         return given
 
     def release(self, who: str) -> None:
-        """Take back all that `who` holds; holding nothing is no error."""
+        """Take back what `who` holds, but its disk: its files are still there. Holding nothing is no error."""
         needs, given = self._held.pop(who, (None, []))
         if needs is None:
             return
         self.cores += needs.cores
         self.memory_mib += needs.memory_mib
-        self.disk_mib += needs.disk_mib
         self._gpus = sorted(self._gpus + given)
+        self._files[who] = needs.disk_mib
+
+    def cleaned(self, who: str) -> None:
+        """The files of `who` are gone: take back its disk."""
+        self.disk_mib += self._files.pop(who, 0)
 
     def free(self, walltime_s: int) -> Optional[Shape]:
         """What is free, as a shape; None when no job at all could fit."""

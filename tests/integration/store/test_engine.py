@@ -42,17 +42,13 @@ def test_a_sqlite_that_does_not_sync_is_refused(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_a_postgresql_that_does_not_sync_is_refused(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
+def test_a_postgresql_that_does_not_sync_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own cluster is such a one; only they may use it."""
     monkeypatch.delenv("BARNSTORM_TEST_DURABILITY")
     store = Store(cluster.migrated())
-    with pytest.raises(StoreError, match="=off: accepted work could be lost"):
+    with pytest.raises(StoreError, match="fsync=off: accepted work could be lost"):
         store.writer_connection()
     store.close()
-    assert setting in {"fsync", "full_page_writes", "synchronous_commit"}
 
 
 def test_a_second_server_on_the_same_sqlite_file_is_refused(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_the_pool_never_gives_more_than_it_has_and_gets_all_back(steps: list[tup
                 pool.take(who, needs)
         if release and held:
             pool.release(next(iter(held)))
+            pool.cleaned(next(iter(held)))
             del held[next(iter(held))]
         given_gpus = [gpu for _, gpus in held.values() for gpu in gpus]
         assert len(given_gpus) == len(set(given_gpus))
@@ -46,6 +47,8 @@ def test_the_pool_never_gives_more_than_it_has_and_gets_all_back(steps: list[tup
     for who in held:
         pool.release(who)
         pool.release(who)
+        pool.cleaned(who)
+        pool.cleaned(who)
     assert pool.free(60) == Shape(4, 8000, 60, 1000, 2)
 
 
@@ -54,6 +57,15 @@ def test_a_full_pool_has_no_free_shape() -> None:
     pool.take("a", Shape(4, 1, 1, 0, 0))
     assert pool.free(60) is None
     assert pool.lacks(Shape(1, 1, 1, 0, 0)) == "cores 1 > 0"
+
+
+def test_disk_is_free_only_when_the_files_are_gone() -> None:
+    pool = SlotPool(SLOT)
+    pool.take("a", Shape(1, 1, 1, 900, 0))
+    pool.release("a")
+    assert (pool.cores, pool.disk_mib) == (4, 100)
+    pool.cleaned("a")
+    assert pool.disk_mib == 1000
 
 
 def test_named_gpus_are_given_and_given_back() -> None:

@@ -48,9 +48,9 @@ def wish(free: Optional[Shape], slots: int, waiting: int, pace: Pace) -> Wish:
     return Wish(free, min(1000, free.cores + ahead), ahead)
 
 
-def poll_wait_s(idle: bool, idle_left_s: float, longest_s: float = 20.0) -> float:
+def poll_wait_s(idle: bool, idle_left_s: float, longest_s: float) -> float:
     """How long a request for work may wait at the server.
 
     A pilot that is partly busy asks anew every few seconds, for what it has free grows; an idle one only up to its end.
     """
-    return max(0.0, min(longest_s if idle else 5.0, idle_left_s))
+    return max(0.0, min(longest_s if idle else min(5.0, longest_s), idle_left_s))

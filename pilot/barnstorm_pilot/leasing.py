@@ -19,6 +19,9 @@ MOST_REPORTS = 100
 MOST_BYTES = 2 << 20
 # After an answer without work that came sooner than it should.
 EMPTY_S = 0.2
+# How long a call for work may wait at the server; while directories are being removed only a moment.
+LONGEST_S = 20.0
+SOON_S = 0.5
 
 
 class Boss(Protocol):
@@ -108,7 +111,9 @@ class Leasing:
             self._host.loop.later(min(self._poll.wait_s + 0.01, max(idle_left_s, 0.01)), self._boss.touch)
             return
         request = self._request(LeaseRequest(wish.free, wish.max, wish.ahead))
-        request.wait_s = round(poll_wait_s(idle, idle_left_s), 3)
+        # A call must not wait long on behalf of less room than there will be in a moment.
+        settled = not self._host.pool.cleaning
+        request.wait_s = round(poll_wait_s(idle and settled, idle_left_s, LONGEST_S if settled else SOON_S), 3)
         soon = time.monotonic() + min(request.wait_s, EMPTY_S)
         self._poll.call(
             lambda: self._host.api.lease(self._host.pilot, request),

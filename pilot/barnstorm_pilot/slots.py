@@ -58,6 +58,11 @@ class SlotPool:
         self._gpus = sorted(self._gpus + given)
         self._files[who] = needs.disk_mib
 
+    @property
+    def cleaning(self) -> bool:
+        """Whether disk is about to become free."""
+        return bool(self._files)
+
     def cleaned(self, who: str) -> None:
         """The files of `who` are gone: take back its disk."""
         self.disk_mib += self._files.pop(who, 0)

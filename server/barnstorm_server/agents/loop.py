@@ -51,7 +51,7 @@ class Agent:
 
     def health(self) -> dict[str, Any]:
         """What `GET /healthz` says of it."""
-        return {"ok": self.alive, "rounds": self.rounds, "failures": self.failures, "last_error": self.last_error}
+        return {"ok": self.alive, "rounds": self.rounds, "failures": self.failures}
 
     def _run(self) -> None:
         pause = self.every_s

@@ -53,7 +53,12 @@ def parts_of(
                 merged[key].jobs += jobs
             else:
                 merged[key] = DemandPart(lane, shape, jobs, "waiting jobs", bucket.priority, named)
-        demand[queue] = sorted(
-            merged.values(), key=lambda part: (-part.priority, part.lane, part.shape.memory_mib, part.shape.cores)
-        )
+        demand[queue] = sorted(merged.values(), key=_rank)
     return demand
+
+
+def _rank(part: DemandPart) -> tuple[object, ...]:
+    """The urgent first; and no two parts alike, so that the same demand always looks the same."""
+    shape = part.shape
+    sizes = (shape.memory_mib, shape.cores, shape.walltime_s, shape.disk_mib, shape.gpus)
+    return (-part.priority, part.lane, *sizes, part.named)

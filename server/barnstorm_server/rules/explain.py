@@ -116,7 +116,7 @@ def _at_work(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
         view["attempt_list"][-1]["leased_at"] if view.get("attempt_list") else view["created_at"]
     )
     ran, allowed = span(facts.now - since), span(view["needs"]["walltime_s"])
-    head = f"{view['word'].upper()} {ran}, of {allowed}, on {view['node']} ({view['queue']})."
+    head = f"{view['word'].upper()} {ran}, of {allowed}{_place(view, ',')}."
     if facts.silent_s is not None and facts.silent_s > 60:
         head += f" Its pilot {view['pilot']} was last heard {span(facts.silent_s)} ago."
     return head, [
@@ -125,13 +125,19 @@ def _at_work(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
     ]
 
 
+def _place(view: dict[str, Any], comma: str = "") -> str:
+    return f"{comma} on {view['node']} ({view['queue']})" if view["node"] else ""
+
+
 def _ended(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
     view = facts.view
     if view["state"] == "finished":
         ran = f" after {span(view['wall_s'])}" if view["wall_s"] is not None else ""
-        return f"FINISHED{ran} on {view['node']} ({view['queue']}), attempt {view['attempts']}.", []
+        return f"FINISHED{ran}{_place(view)}, attempt {view['attempts']}.", []
     if view["state"] in ("closed", "cancelled"):
-        return f"{view['state'].upper()}: {view['reason']}.", [_advice("run it again", f"jobctl retry {view['task']}")]
+        why = view["reason"] or view["message"]
+        head = view["state"].upper() + (f": {why}." if why else ".")
+        return head, [_advice("run it again", f"jobctl retry {view['task']}")]
     fault = FAULTS.get(view["fault"] or "exit")
     blame = f", blamed on the {'payload' if fault and fault.blame == 'user' else fault.blame if fault else 'payload'}"
     what = (
@@ -139,7 +145,9 @@ def _ended(facts: JobFacts) -> tuple[str, list[dict[str, str]]]:
         if view["exit_code"] not in (None, 0)
         else (fault.meaning if fault else view["fault"])
     )
-    head = f"FAILED after {view['attempts']} of {facts.retries + 1} attempts: {what}{blame}."
+    asked = facts.retries + 1  # there may have been more: faults of sites cost none
+    tries = f"{view['attempts']} of {asked}" if view["attempts"] <= asked else f"{view['attempts']}"
+    head = f"FAILED after {tries} attempts: {what}{blame}."
     if view["message"]:
         head += f' "{view["message"][:200]}"'
     advice = [

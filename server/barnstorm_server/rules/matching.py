@@ -10,6 +10,9 @@ from barnstorm.model.shape import DIMENSIONS
 from .buckets import Bucket
 
 
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp()
+
+
 @dataclass(frozen=True)
 class MatchResult:
     """Whether a bucket fits a queue: the lane it goes through, or every reason why not, the first one the
@@ -42,7 +45,8 @@ def _status(bucket: Bucket, queue: str, mark: Mark) -> list[str]:
     takes = new_workers(mark.status)
     if takes == "all" or (takes == "named" and queue in bucket.queues) or (takes == "test" and bucket.test):
         return []
-    until = f" until {datetime.fromtimestamp(mark.until, UTC):%d %b %H:%M} UTC" if mark.until else ""
+    # One beyond the calendar is as good as without an end.
+    until = f" until {datetime.fromtimestamp(mark.until, UTC):%d %b %H:%M} UTC" if 0 < (mark.until or 0) < _LAST else ""
     who = f" by {mark.who}" if mark.who else ""
     why = f' ("{mark.why}")' if mark.why else ""
     return [f"{mark.status}{until}{who}{why}"]

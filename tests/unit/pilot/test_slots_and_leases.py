@@ -96,10 +96,11 @@ def test_wishes() -> None:
 
 
 def test_an_idle_pilot_does_not_ask_beyond_its_end() -> None:
-    assert poll_wait_s(True, 100) == 20
-    assert poll_wait_s(True, 3) == 3
-    assert poll_wait_s(True, -1) == 0
-    assert poll_wait_s(False, 100) == 5
+    assert poll_wait_s(True, 100, 20) == 20
+    assert poll_wait_s(True, 3, 20) == 3
+    assert poll_wait_s(True, -1, 20) == 0
+    assert poll_wait_s(False, 100, 20) == 5
+    assert poll_wait_s(False, 100, 0.5) == 0.5
 
 
 def test_reports_wait_until_answered_and_grow_older() -> None:

@@ -24,7 +24,6 @@ class Agent:
     at_most_s: float = 0.0
     failures: int = 0
     rounds: int = 0
-    last_error: str = ""
     last_round: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -65,9 +64,8 @@ class Agent:
                 self.rounds += 1
                 self.failures = 0
                 pause = self.every_s
-            except Exception as error:
+            except Exception:
                 self.failures += 1
-                self.last_error = f"{type(error).__name__}: {error}"
                 pause = min(60.0, self.every_s * 2 ** min(self.failures, 6))
                 log.exception("agent %s failed, %d times in a row", self.name, self.failures)
             self.last_round = time.monotonic()

@@ -48,18 +48,18 @@ def _bring_all(outputs: list[dict[str, Any]], target: str, context: StageContext
                     _bring(waiting.popleft(), target, context)
                 except IndexError:
                     return  # another thread took the last one
-        except (StageFault, Abandoned, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - raised again below, by the thread that waits for all
             errors.append(error)
         finally:
-            if threading.current_thread() in helpers:
+            if threading.current_thread() in others:
                 context.api.connection.transport.close()
 
-    helpers = [threading.Thread(target=bring, daemon=True) for _ in range(min(PARALLEL, len(outputs)) - 1)]
-    for helper in helpers:
-        helper.start()
+    others = [threading.Thread(target=bring, daemon=True) for _ in range(min(PARALLEL, len(outputs)) - 1)]
+    for other in others:
+        other.start()
     bring()
-    for helper in helpers:
-        helper.join()
+    for other in others:
+        other.join()
     if errors:
         raise errors[0]
 

@@ -45,8 +45,8 @@ def _status(bucket: Bucket, queue: str, mark: Mark) -> list[str]:
     takes = new_workers(mark.status)
     if takes == "all" or (takes == "named" and queue in bucket.queues) or (takes == "test" and bucket.test):
         return []
-    # One beyond the calendar is as good as without an end.
-    until = f" until {datetime.fromtimestamp(mark.until, UTC):%d %b %H:%M} UTC" if 0 < (mark.until or 0) < _LAST else ""
+    end = mark.until or 0.0  # beyond the calendar it is as good as none
+    until = f" until {datetime.fromtimestamp(end, UTC):%d %b %H:%M} UTC" if 0 < end < _LAST else ""
     who = f" by {mark.who}" if mark.who else ""
     why = f' ("{mark.why}")' if mark.why else ""
     return [f"{mark.status}{until}{who}{why}"]

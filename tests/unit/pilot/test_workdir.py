@@ -89,7 +89,7 @@ def test_only_regular_files_inside_are_opened(tmp_path: Path) -> None:
         fd = open_regular(str(base), good)
         assert os.read(fd, 10) == b"x"
         os.close(fd)
-    for bad in ("outside", "pipe", "d", "up/work/d/../../x/y" if False else "up"):
+    for bad in ("outside", "pipe", "d", "up"):
         with pytest.raises(PathEscapes):
             open_regular(str(base), bad)
     with pytest.raises(FileNotFoundError):

@@ -15,7 +15,7 @@ T = TypeVar("T", bound="Spec")
 class Spec:
     """Base of all messages and documents; pydantic refuses fields it does not know (it would drop them silently)."""
 
-    __pydantic_config__: typing.ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: typing.ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 def field(

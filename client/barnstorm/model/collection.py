@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Optional, Union
 
 from .base import Spec, field
-from .ids import spans
+from .ids import nth, total
 
 MAX_JOBS = 10_000_000
 
@@ -65,7 +65,7 @@ def length(collection: Optional[Collection]) -> int:
     if collection is None:
         return 1
     if isinstance(collection, Numbers):
-        return sum(len(span) for span in spans(collection.ranges))
+        return total(collection.ranges)
     if isinstance(collection, Rows):
         return len(collection.rows)
     if isinstance(collection, Seeds):
@@ -85,10 +85,7 @@ def values(collection: Optional[Collection], index: int) -> dict[str, Any]:
     if index < 0 or index >= length(collection):
         raise IndexError(index)
     if isinstance(collection, Numbers):
-        for span in spans(collection.ranges):
-            if index < len(span):
-                return {"i": span[index]}
-            index -= len(span)
+        return {"i": nth(collection.ranges, index)}
     if isinstance(collection, Rows):
         return dict(zip(collection.columns, collection.rows[index]))
     if isinstance(collection, Seeds):

@@ -1,7 +1,9 @@
 """Typeable ids: task `48213`, job `48213.7`, attempt `48213.7/2`, worker `w88123`, pilot `p90012`."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, Optional
 
 
@@ -9,7 +11,7 @@ class InvalidId(ValueError):
     """A text that is not an id of the wanted noun."""
 
     def __init__(self, noun: str, text: str, example: str) -> None:
-        super().__init__(f"{text!r} is not a {noun} id; one looks like {example}")
+        super().__init__(f"{text[:80]!r} is not a {noun} id; one looks like {example}")
         self.noun, self.text = noun, text
 
 
@@ -109,3 +111,28 @@ def spans(text: str) -> list[range]:
             raise InvalidId("range", text, "0-999, or 0-9,20,30-90:10")
         found.append(range(first, last + 1, int(match[3] or 1)))
     return found
+
+
+def total(text: str) -> int:
+    """How many numbers the ranges of `text` have. Raises InvalidId."""
+    return _table(text)[2]
+
+
+def nth(text: str, position: int) -> int:
+    """The number at `position`, from 0, of the ranges of `text`. Raises InvalidId, and IndexError outside of them."""
+    found, starts, count = _table(text)
+    if not 0 <= position < count:
+        raise IndexError(position)
+    at = bisect_right(starts, position) - 1
+    return found[at][position - starts[at]]
+
+
+@lru_cache(maxsize=8)
+def _table(text: str) -> tuple[tuple[range, ...], tuple[int, ...], int]:
+    """Ranges, the position at which each begins, and their total: kept, for jobs of one task are asked for in turn."""
+    found = tuple(spans(text))
+    starts, count = [], 0
+    for span in found:
+        starts.append(count)
+        count += len(span)
+    return found, tuple(starts), count

@@ -5,7 +5,7 @@ from typing import Optional
 
 from .base import Spec, field
 from .collection import MAX_JOBS, Collection, FileIn, Files, file_name, length, names
-from .ids import MAX_ID, InvalidId, spans
+from .ids import MAX_ID, InvalidId, nth, spans, total
 from .payload import Payload, ScriptPayload
 from .shape import Needs
 from .template import ALWAYS, UnknownPlaceholder, check
@@ -82,18 +82,12 @@ def check_task(spec: TaskSpec) -> None:
 
 def jobs_of(spec: TaskSpec) -> int:
     """How many jobs a task makes."""
-    return sum(len(span) for span in spans(spec.only)) if spec.only is not None else length(spec.over)
+    return total(spec.only) if spec.only is not None else length(spec.over)
 
 
 def content_of(spec: TaskSpec, index: int) -> int:
     """Which content of the collection job `index` is about (they differ where `only` picks some)."""
-    if spec.only is None:
-        return index
-    for span in spans(spec.only):
-        if index < len(span):
-            return span[index]
-        index -= len(span)
-    raise IndexError(index)
+    return index if spec.only is None else nth(spec.only, index)
 
 
 def input_tasks(spec: TaskSpec) -> set[int]:
@@ -115,24 +109,36 @@ def _words(spec: TaskSpec) -> list[str]:
 
 def _check_collection(spec: TaskSpec) -> None:
     try:
-        total = length(spec.over)
-        picked = [] if spec.only is None else spans(spec.only)
+        contents = length(spec.over)
     except InvalidId as error:
-        raise InvalidSpec("only" if spec.only else "over.ranges", error.text, str(error)) from None
-    if total < 1 or jobs_of(spec) < 1:
-        raise InvalidSpec("over", total, "the collection is empty: a task has at least one job")
-    if total > MAX_JOBS:
-        raise InvalidSpec("over", total, f"a task has at most {MAX_JOBS:,} jobs", MAX_JOBS)
-    if any(span[-1] >= total for span in picked):
-        raise InvalidSpec("only", spec.only, f"the collection has {total:,} contents, numbered from 0")
+        raise InvalidSpec("over.ranges", error.text[:200], str(error)) from None
+    if contents < 1:
+        raise InvalidSpec("over", contents, "the collection is empty: a task has at least one job")
+    if contents > MAX_JOBS:
+        raise InvalidSpec("over", contents, f"a task has at most {MAX_JOBS:,} jobs", MAX_JOBS)
+    if spec.only is not None:
+        _check_only(spec.only, contents)
     if getattr(spec.over, "kind", "") == "rows":
         columns = spec.over.columns  # type: ignore[union-attr]
         for n, row in enumerate(spec.over.rows):  # type: ignore[union-attr]
             if len(row) != len(columns):
                 raise InvalidSpec(f"over.rows[{n}]", row, f"has {len(row)} values for {len(columns)} columns")
+        if len(set(columns)) < len(columns):
+            raise InvalidSpec("over.columns", columns, "names a column twice")
         for column in columns:
             if column in ALWAYS or not column.replace("_", "a").isalnum() or not column[:1].islower():
                 raise InvalidSpec("over.columns", column, "a column is a lower-case name, and not task, index or job")
+
+
+def _check_only(only: str, contents: int) -> None:
+    try:
+        picked = spans(only)
+    except InvalidId as error:
+        raise InvalidSpec("only", only[:200], str(error)) from None
+    if any(span[-1] >= contents for span in picked):
+        raise InvalidSpec("only", only[:200], f"the collection has {contents:,} contents, numbered from 0")
+    if total(only) > contents:
+        raise InvalidSpec("only", only[:200], "names a content twice")
 
 
 def _check_texts(spec: TaskSpec) -> None:

@@ -86,6 +86,10 @@ class Place:
         return {"harvester": self.harvester, "queue": self.queue}
 
 
+# What a worker is given beyond its shape's walltime, for its pilot to start and the first job to be fetched.
+START_S = 300
+
+
 @dataclass(frozen=True)
 class WorkerOrder:
     """One worker to submit. The batch system must keep `labels` with it, so that `find` finds it again.
@@ -106,6 +110,11 @@ class WorkerOrder:
     ca_file: str = ""
     pilot: PilotSettings = field(default_factory=PilotSettings)
     idle_s: int | None = None
+
+    @property
+    def walltime_s(self) -> int:
+        """What to ask the batch system for: a pilot must begin before it can take a job of its shape's whole walltime."""
+        return self.shape.walltime_s + START_S
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def pilot_arguments(order: WorkerOrder, work_dir: str) -> list[str]:
         "--memory-mib": shape.memory_mib,
         "--disk-mib": shape.disk_mib,
         "--gpus": shape.gpus,
-        "--walltime-s": shape.walltime_s,
+        "--walltime-s": order.walltime_s,
         "--work-dir": work_dir,
     }
     if order.idle_s is not None:

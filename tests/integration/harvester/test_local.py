@@ -3,6 +3,8 @@
 import json
 import time
 
+from barnstorm_plugins.submitters.base import START_S
+
 from .conftest import Harvester, runs, until
 from .fake_server import FakeServer
 
@@ -37,7 +39,7 @@ def test_demand_becomes_pilots(server: FakeServer, harvester: Harvester) -> None
         "--memory-mib": "1000",
         "--disk-mib": "100",
         "--gpus": "0",
-        "--walltime-s": "600",
+        "--walltime-s": str(600 + START_S),
         "--work-dir": str(harvester.worker_dir("w1") / "work"),
         "--idle-s": "7",
     }

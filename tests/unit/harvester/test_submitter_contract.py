@@ -7,7 +7,7 @@ import pytest
 from barnstorm.model.base import field
 from barnstorm.model.queue import PilotSettings
 from barnstorm.model.shape import Shape
-from barnstorm_plugins.submitters.base import InvalidOptions, Options, WorkerOrder, read_options
+from barnstorm_plugins.submitters.base import START_S, InvalidOptions, Options, WorkerOrder, read_options
 from barnstorm_plugins.submitters.launch import pilot_arguments, pilot_variables, without_own_settings
 from barnstorm_plugins.submitters.local import LocalOptions, LocalSubmitter
 
@@ -74,7 +74,7 @@ def test_pilot_start() -> None:
             "--gpus",
             "1",
             "--walltime-s",
-            "3600",
+            str(3600 + START_S),
             "--work-dir",
             "/w",
             "--idle-s",

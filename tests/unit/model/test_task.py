@@ -119,7 +119,10 @@ def test_a_million_jobs_are_checked_without_making_them() -> None:
 
 def test_the_tasks_whose_outputs_are_inputs_are_known() -> None:
     over = Files([FileIn("task:9/x"), FileIn(BLOB)])
-    assert input_tasks(spec(inputs=[FileIn("task:7"), FileIn("task:7/a/b"), FileIn("site:/task:8")], over=over)) == {7, 9}
+    assert input_tasks(spec(inputs=[FileIn("task:7"), FileIn("task:7/a/b"), FileIn("site:/task:8")], over=over)) == {
+        7,
+        9,
+    }
     assert input_tasks(spec()) == set()
 
 

@@ -97,7 +97,9 @@ ENDED = {**AT, "ended_at": NOW - 60}
             "RUNNING 9 h 02 min, of 4 h, on sdf1 (SLAC).",
         ),
         (
-            facts("sent", attempt_list=[{**AT, "leased_at": NOW - 3, "number": 1, "worker": None, "ended_at": None}], **AT),
+            facts(
+                "sent", attempt_list=[{**AT, "leased_at": NOW - 3, "number": 1, "worker": None, "ended_at": None}], **AT
+            ),
             "STARTING 3 s, of 4 h, on sdf1 (SLAC).",
         ),
         (

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -19,7 +19,7 @@ from starlette.routing import Route
 from barnstorm_server import freeze
 from barnstorm_server.agents.crew import Crew
 from barnstorm_server.auth.policy import check
-from barnstorm_server.routes.http import Ask, refusal
+from barnstorm_server.routes.http import Ask, refusal, shape
 from barnstorm_server.routes.openapi import document
 from barnstorm_server.routes.table import CALLS, Call
 from barnstorm_server.services import Services
@@ -81,16 +81,16 @@ def _refused(error: Exception) -> Response:
     answer = refusal(error)
     if answer is not None:
         return answer
+    if isinstance(error, DataError):  # a value that no check had foreseen
+        return JSONResponse(shape("invalid", f"a value does not fit: {str(error.orig)[:200]}"), 422)
     if isinstance(error, SQLAlchemyError) and _is_busy(error):
-        body = {"code": "busy", "message": "the database does not answer now; try again"}
-        return JSONResponse({"error": body}, 503, {"Retry-After": "2"})
+        return JSONResponse(shape("busy", "the database does not answer now; try again"), 503, {"Retry-After": "2"})
     if isinstance(error, OSError) and error.errno in (28, 122):  # no space, over quota
-        body = {"code": "busy", "message": "the server's disk is full; tell its operator"}
-        return JSONResponse({"error": body}, 503, {"Retry-After": "30"})
+        return JSONResponse(shape("busy", "the server's disk is full; tell its operator"), 503, {"Retry-After": "30"})
     number = uuid.uuid4().hex[:12]
     log.error("a request failed: %s", number, exc_info=error)
     message = f"the server failed at this; its log names the error {number}"
-    return JSONResponse({"error": {"code": "internal", "message": message, "ids": [number]}}, 500)
+    return JSONResponse(shape("internal", message, ids=[number]), 500)
 
 
 def _is_busy(error: SQLAlchemyError) -> bool:
@@ -103,6 +103,4 @@ async def _no_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     message = f"there is no {request.method} {request.url.path} here"
     code = "not_found" if status == 404 else "invalid"
-    return JSONResponse(
-        {"error": {"code": code, "message": message, "field": None, "value": None, "allowed": None, "ids": []}}, status
-    )
+    return JSONResponse(shape(code, message), status)

@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from barnstorm.model.shape import Shape
 from barnstorm_server.store.transaction import Committed
@@ -38,48 +39,69 @@ class Bell:
             event.set()
 
 
+@dataclass
+class Place:
+    """A pilot's place in the line: what it has free, the event that wakes it, and the last commit it was woken for."""
+
+    free: Shape
+    wave: int
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class PilotLine:
-    """Pilots that wait for jobs, the longest-waiting first. A commit wakes as many of a queue as it has jobs for."""
+    """Pilots that wait for jobs, the longest-waiting first. A commit wakes as many of a queue as it has jobs for; one
+    that can take none of what waits passes the word on, so each hears of a commit once at most.
+    """
 
     def __init__(self) -> None:
-        self._queues: dict[str, OrderedDict[int, asyncio.Event]] = {}
-        self._free: dict[int, Shape] = {}
+        self._queues: dict[str, OrderedDict[int, Place]] = {}
+        self._wave = 0
 
     @contextmanager
     def heard(self, queue: str, pilot: int, free: Shape) -> Iterator[asyncio.Event]:
         """An event that is set when the pilot, which has `free` to give, should look again."""
-        event = asyncio.Event()
+        place = Place(free, self._wave)
         line = self._queues.setdefault(queue, OrderedDict())
-        line[pilot] = event
-        self._free[pilot] = free
+        line[pilot] = place
         try:
-            yield event
+            yield place.event
         finally:
-            if line.get(pilot) is event:
+            if line.get(pilot) is place:
                 del line[pilot]
-                self._free.pop(pilot, None)
+            if place.event.is_set():  # it leaves without having looked
+                self.pass_on(queue)
 
     def asking(self, queue: str) -> dict[int, Shape]:
         """The pilots of a queue that ask for work at this moment, with what they have free."""
-        return {pilot: self._free[pilot] for pilot in self._queues.get(queue, ())}
+        return {pilot: place.free for pilot, place in self._queues.get(queue, {}).items()}
 
     def wake(self, jobs: int) -> None:
         """Wake up to `jobs` pilots of each queue."""
-        for line in self._queues.values():
-            sleeping = (event for event in line.values() if not event.is_set())
-            for _, event in zip(range(jobs), sleeping, strict=False):
-                event.set()
+        self._wave += 1
+        for queue in self._queues:
+            self._wake(queue, jobs)
+
+    def pass_on(self, queue: str) -> None:
+        """A pilot left jobs that it could not take: wake the next one that has not heard of them."""
+        self._wake(queue, 1)
+
+    def _wake(self, queue: str, count: int) -> None:
+        line = self._queues.get(queue, OrderedDict[int, Place]())
+        sleeping = (place for place in line.values() if place.wave < self._wave and not place.event.is_set())
+        for _, place in zip(range(count), sleeping, strict=False):
+            place.wave = self._wave
+            place.event.set()
 
     def wake_pilots(self, pilots: set[int]) -> None:
         """Wake these pilots: there is a command for them."""
         for line in self._queues.values():
             for pilot in pilots & line.keys():
-                line[pilot].set()
+                line[pilot].event.set()
 
     def wake_all(self) -> None:
         for line in self._queues.values():
-            for event in line.values():
-                event.set()
+            for place in line.values():
+                place.event.set()
 
     def __len__(self) -> int:
         return sum(len(line) for line in self._queues.values())

@@ -24,6 +24,7 @@ def field(
     factory: Any = dataclasses.MISSING,
     ge: Optional[float] = None,
     le: Optional[float] = None,
+    min_length: Optional[int] = None,
     max_length: Optional[int] = None,
     pattern: Optional[str] = None,
     alias: Optional[str] = None,
@@ -31,8 +32,9 @@ def field(
     doc: Optional[str] = None,
 ) -> Any:
     """A dataclass field with its constraints (`ge`, `le`, …), its unit and its description, as pydantic reads them."""
-    constraints = {"ge": ge, "le": le, "max_length": max_length, "pattern": pattern, "alias": alias, "description": doc}
+    constraints = {"ge": ge, "le": le, "min_length": min_length, "max_length": max_length, "pattern": pattern}
     metadata: dict[str, Any] = {key: value for key, value in constraints.items() if value is not None}
+    metadata.update({key: value for key, value in (("alias", alias), ("description", doc)) if value is not None})
     if unit is not None:
         metadata["json_schema_extra"] = {"unit": unit}
     if factory is not dataclasses.MISSING:

@@ -7,7 +7,7 @@ from .base import Spec, field
 from .collection import FileIn
 from .payload import Payload
 from .queue import PilotSettings
-from .shape import Shape
+from .shape import LONGEST_S, Shape
 from .task import FileOut
 
 MAX_INLINE_LOG = 64 * 1024
@@ -28,7 +28,7 @@ class CheckResult(Spec):
 class PilotHello(Spec):
     """POST /v1/pilots with a join token. A repeat with the same `key` gets the first answer's pilot again."""
 
-    key: str = field(max_length=100, doc="made by the pilot, once")
+    key: str = field(min_length=1, max_length=100, doc="made by the pilot, once")
     queue: str = field(max_length=100)
     shape: Shape = field()
     worker: str = field("", max_length=30, doc="worker id, such as w88123")
@@ -37,7 +37,7 @@ class PilotHello(Spec):
     version: str = field("", max_length=50)
     facts: dict[str, Any] = field(factory=dict, doc="python, os, cpu model, cores, memory_mib, disk_mib, pid, …")
     checks: list[CheckResult] = field(factory=list)
-    walltime_left_s: Optional[float] = field(None, unit="s", doc="until the batch system ends the worker")
+    walltime_left_s: Optional[float] = field(None, le=LONGEST_S, unit="s", doc="until the batch system ends the worker")
 
 
 @dataclass
@@ -67,7 +67,7 @@ class LogPiece(Spec):
     """The last bytes of a log, brought along with a report. `data` is base64."""
 
     stream: Literal["stdout", "stderr"]
-    offset: int = field(ge=0)
+    offset: int = field(ge=0, le=2**62)
     data: str = field("", max_length=2 * MAX_INLINE_LOG)
 
 
@@ -77,7 +77,7 @@ class OutputFile(Spec):
 
     name: str = field(max_length=1024)
     blob: str = field(pattern=r"^[0-9a-f]{64}$", doc="sha256 of its bytes")
-    size: int = field(0, ge=0, unit="bytes")
+    size: int = field(0, ge=0, le=2**63 - 1, unit="bytes")
 
 
 @dataclass
@@ -86,8 +86,8 @@ class Report(Spec):
 
     attempt: str = field(max_length=50)
     state: Literal["succeeded", "failed", "cancelled", "returned"] = field()
-    exit_code: Optional[int] = None
-    signal: Optional[int] = None
+    exit_code: Optional[int] = field(None, ge=-(2**31), le=2**31 - 1)
+    signal: Optional[int] = field(None, ge=0, le=255)
     fault: str = field("", max_length=32, doc="a code of `faults.FAULTS`")
     message: str = field("", max_length=2000)
     started_ago_s: Optional[float] = field(None, ge=0, unit="s")

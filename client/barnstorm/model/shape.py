@@ -5,6 +5,7 @@ from typing import Optional
 
 from .base import Spec, field
 
+LONGEST_S = 10 * 365 * 86400
 DIMENSIONS = ("cores", "memory_mib", "walltime_s", "disk_mib", "gpus")
 
 
@@ -14,7 +15,7 @@ class Shape(Spec):
 
     cores: int = field(1, ge=0, le=100_000, unit="cores")
     memory_mib: int = field(2000, ge=0, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
-    walltime_s: int = field(3600, ge=0, le=10 * 365 * 86400, unit="s")
+    walltime_s: int = field(3600, ge=0, le=LONGEST_S, unit="s")
     disk_mib: int = field(1000, ge=0, le=2**30, unit="MiB", doc="scratch space in the work directory")
     gpus: int = field(0, ge=0, le=1024, unit="GPUs")
 
@@ -33,7 +34,7 @@ class Needs(Shape):
 
     cores: int = field(1, ge=1, le=100_000, unit="cores")
     memory_mib: int = field(2000, ge=1, le=2**30, unit="MiB", doc="memory for the whole job, 1 MiB = 2^20 bytes")
-    walltime_s: int = field(3600, ge=1, le=10 * 365 * 86400, unit="s", doc="longer than this it is killed")
+    walltime_s: int = field(3600, ge=1, le=LONGEST_S, unit="s", doc="longer than this it is killed")
     tags: list[str] = field(factory=list, doc="each must be among the queue's tags")
     arch: Optional[str] = field(
         None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"

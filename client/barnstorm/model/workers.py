@@ -48,8 +48,8 @@ class Demand(Spec):
 class Decision(Spec):
     """How many workers, and why: kept by the server for `jobctl queue show` and `explain`."""
 
-    lane: str
-    change: int = field(doc="workers added (or, below 0, drained)")
+    lane: str = field(max_length=100)
+    change: int = field(ge=-(10**9), le=10**9, doc="workers added (or, below 0, drained)")
     why: str = field("", max_length=500)
     at: float = field(0.0, unit="s", doc="epoch seconds; set by the server")
     counts: dict[str, int] = field(factory=dict, doc="waiting, submitted, running, … as seen when deciding")
@@ -59,7 +59,7 @@ class Decision(Spec):
 class HarvesterHello(Spec):
     """POST /v1/harvesters/{name}/heartbeat, each few seconds."""
 
-    version: str = ""
+    version: str = field("", max_length=50)
     host: str = field("", max_length=255)
     pid: int = 0
     submitters: list[str] = field(factory=list, doc="the submitter plugins it has")
@@ -94,8 +94,8 @@ class HarvesterOrders(Spec):
 class WorkerPlan(Spec):
     """One worker to be submitted. `key` is the harvester's own; a repeat gets the first answer."""
 
-    key: str = field(max_length=100)
-    lane: str = field()
+    key: str = field(min_length=1, max_length=100)
+    lane: str = field(max_length=100)
     shape: Shape = field()
     why: str = field("", max_length=500)
 
@@ -128,7 +128,7 @@ class WorkerReport(Spec):
     state: WorkerState = field()
     batch_id: str = field("", max_length=200)
     node: str = field("", max_length=255)
-    exit_code: Optional[int] = None
+    exit_code: Optional[int] = field(None, ge=-(2**31), le=2**31 - 1)
     unknown: bool = field(False, doc="the batch system gave no answer; the state is the last one known")
     message: str = field("", max_length=1000)
     started_ago_s: Optional[float] = field(None, unit="s")

@@ -101,11 +101,15 @@ class _Room:
 
 @dataclass
 class Lease:
-    """Accept a pilot's reports, then grant it what fits. Answers the LeaseAnswer; `grants` may be empty."""
+    """Accept a pilot's reports, then grant it what fits. Answers the LeaseAnswer; `grants` may be empty.
+
+    `left_some` tells afterwards that jobs wait which the queue may run, whether this pilot could take one or not.
+    """
 
     pilot: int
     request: LeaseRequest
     dispatch: Dispatch
+    left_some: bool = False
 
     @property
     def rows(self) -> int:
@@ -155,6 +159,7 @@ class Lease:
         waiting = [row for row in buckets.waiting(tx) if self.dispatch.fits(row, queue, tx.now)]
         if not waiting:
             return owner
+        self.left_some = True
         whole, left_s = from_wire(Shape, loads(pilot.shape)), self.request.walltime_left_s
         for one in self._ordered(tx, waiting, None if isolated else owner):
             if not isolated and owner is not None and one.bucket.owner != owner:

@@ -46,9 +46,13 @@ class Incoming:
             raise Invalid(f"these bytes have the sha256 {found}", field="digest", value=self._digest)
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._target.parent.mkdir(parents=True, exist_ok=True)
+        folder = self._target.parent
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
         os.replace(self._path, self._target)
-        _sync_folder(self._target.parent)
+        sync_folder(folder)
+        if is_new:
+            sync_folder(folder.parent)
 
 
 class BlobFiles:
@@ -92,7 +96,8 @@ class BlobFiles:
         return self._folder / digest[:2] / digest
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk: a file's own fsync does not see to that."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from barnstorm.model.ids import AttemptId
 
+from .blobs import sync_folder
+
 STREAMS = ("stdout", "stderr")
 
 
@@ -48,6 +50,9 @@ class LogFiles:
                     except OSError:
                         os.truncate(path, kept)  # a half-written piece was never acknowledged
                         raise
+                if not kept:
+                    sync_folder(path.parent)
+                    sync_folder(self._folder)
             return Appended(kept + len(new))
 
     def read(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:

@@ -2,17 +2,17 @@
 
 import re
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from barnstorm_server.commands.tokens import RecordBlob
 from barnstorm_server.store.errors import Invalid, NotFound
 from barnstorm_server.store.read_jobs import has_blob
 
 from .access import check_input, holds
-from .http import Ask, answer
+from .http import Ask, answer, shape
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)\Z")
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})\Z")
 
 
 async def put(ask: Ask) -> Response:
@@ -50,7 +50,10 @@ async def get(ask: Ask) -> Response:
         raise NotFound("blob", digest)
     first, last, status = 0, size - 1, 200
     asked = _RANGE.match(ask.request.headers.get("range", ""))
-    if asked and int(asked[1]) < size:
+    if asked and (not asked[2] or int(asked[1]) <= int(asked[2])):  # any other form is none, and may be passed over
+        if int(asked[1]) >= size:
+            error = shape("invalid", f"the blob has {size:,} bytes", field="Range", allowed=size)
+            return JSONResponse(error, 416, {"Content-Range": f"bytes */{size}"})
         first, last, status = int(asked[1]), min(int(asked[2] or last), last), 206
     headers = {"Content-Length": str(last - first + 1), "Accept-Ranges": "bytes"}
     if status == 206:

@@ -24,8 +24,13 @@ async def ls(ask: Ask) -> Response:
     position = {"at": after}
 
     async def look() -> list[dict[str, object]] | None:
-        events, position["at"] = await services.read(_read, position["at"], limit, task, ask.asker)
-        return events or None
+        before = -1
+        while position["at"] > before:  # others' events are passed over: his own may come after them
+            before = position["at"]
+            events, position["at"] = await services.read(_read, before, limit, task, ask.asker)
+            if events:
+                return events
+        return None
 
     with services.wakeups.events.heard() as heard:
         found = await until(ask.request, look, heard, wait_s)

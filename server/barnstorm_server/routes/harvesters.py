@@ -25,7 +25,7 @@ _HELLO, _PLANNED, _REPORTS = TypeAdapter(HarvesterHello), TypeAdapter(WorkersPla
 
 async def heartbeat(ask: Ask) -> Response:
     """Renew the hold on queues; hear which to serve and which workers to end."""
-    hello = await ask.message(_HELLO)
+    hello = await ask.message(_HELLO, mend=True)
     services = ask.services
     return wire(await services.do(HarvesterBeat(ask.path("name"), hello, ask.who.queues, services.catalog)))
 
@@ -61,7 +61,7 @@ async def demand(ask: Ask) -> Response:
 
 async def plan(ask: Ask) -> Response:
     """Make workers known, each with the join token its pilot begins with, before they are submitted."""
-    told, services, name = await ask.message(_PLANNED), ask.services, ask.path("queue")
+    told, services, name = await ask.message(_PLANNED, mend=True), ask.services, ask.path("queue")
     if told.harvester != ask.who.subject:
         raise Forbidden(f"this token is harvester {ask.who.subject}'s", field="harvester", value=told.harvester)
     planned = await services.do(PlanWorkers(name, told.harvester, told.workers))
@@ -82,7 +82,7 @@ async def plan(ask: Ask) -> Response:
 
 async def report(ask: Ask) -> Response:
     """What the batch systems say of workers; a word for each comes back."""
-    told = await ask.message(_REPORTS)
+    told = await ask.message(_REPORTS, mend=True)
     return answer({"results": await ask.services.do(ReportWorkers(ask.path("name"), told.workers))})
 
 

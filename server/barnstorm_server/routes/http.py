@@ -1,6 +1,7 @@
 """HTTP for all routes: reading bodies and queries, JSON answers, errors in their one shape, who asks."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,7 +20,12 @@ from barnstorm_server.services import Services
 from barnstorm_server.store.errors import Busy, DomainError, Invalid, TooLarge
 from barnstorm_server.store.read_tasks import Asker
 
+from .plain_json import plain
+
 T = TypeVar("T")
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 
 STATUS = {
     "invalid": 422,
@@ -55,7 +61,7 @@ class Ask:
         return Asker(None) if self.scope == "any" else Asker(self.who.subject, self.who.groups)
 
     def path(self, name: str) -> str:
-        return str(self.request.path_params[name])
+        return _text(str(self.request.path_params[name]), name)
 
     def task(self) -> int:
         return _id(parse_task, self.path("task"), "task")
@@ -63,30 +69,33 @@ class Ask:
     def job(self) -> JobId:
         return _id(parse_job, self.path("job"), "job")
 
+    def attempt(self) -> AttemptId:
+        return _id(parse_attempt, f"{self.path('job')}/{self.path('number')}", "number")
+
     def numbered(self, prefix: str, name: str) -> int:
         """The number of a worker ("w") or pilot ("p") in the path."""
         return _id(lambda text: parse_prefixed(prefix, text), self.path(name), name)
 
     def query(self, name: str, default: str = "") -> str:
-        return self.request.query_params.get(name, default)
+        return _text(self.request.query_params.get(name, default), name)
 
     def query_list(self, name: str) -> list[str]:
-        return [value for value in self.request.query_params.getlist(name) if value]
+        return [_text(value, name) for value in self.request.query_params.getlist(name) if value]
 
     def query_int(self, name: str, default: int, least: int, most: int) -> int:
-        return int(self.query_float(name, default, least, most, whole=True))
+        """A whole number of the query string. Raises Invalid outside least..most."""
+        told = self.query(name)
+        value = int(told) if _WHOLE.fullmatch(told) else None if told else default
+        if value is None or not least <= value <= most:
+            raise _no_number(name, told, least, most)
+        return value
 
-    def query_float(self, name: str, default: float, least: float, most: float, whole: bool = False) -> float:
+    def query_float(self, name: str, default: float, least: float, most: float) -> float:
         """A number of the query string. Raises Invalid outside least..most."""
         told = self.query(name)
-        try:
-            value = float(int(told)) if whole and told else float(told) if told else default
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise Invalid(
-                f"is a number from {least:g} to {most:g}", field=name, value=told, allowed={"min": least, "max": most}
-            )
+        value = float(told) if _DECIMAL.fullmatch(told) else None if told else default
+        if value is None or not least <= value <= most:
+            raise _no_number(name, told, least, most)
         return value
 
     def query_attempt(self) -> AttemptId | None:
@@ -111,16 +120,31 @@ class Ask:
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def message(self, adapter: "TypeAdapter[T]") -> T:
-        """The body as a message of the model. Raises ValidationError."""
-        return adapter.validate_json(await self.body() or b"null")
+    async def message(self, adapter: "TypeAdapter[T]", mend: bool = False) -> T:
+        """The body as a message of the model. Raises ValidationError.
+
+        Texts and numbers that are not plain (`plain_json.py`) are refused, or replaced with `mend`: no pilot's report
+        is lost for an odd byte in it.
+        """
+        return adapter.validate_json(plain(await self.body() or b"null", mend))
+
+
+def _text(text: str, field: str) -> str:
+    if "\0" in text:
+        raise Invalid("holds a NUL byte", field=field)
+    return text
+
+
+def _no_number(name: str, told: str, least: float, most: float) -> Invalid:
+    allowed = {"min": least, "max": most}
+    return Invalid(f"is a number from {least:g} to {most:g}", field=name, value=told[:200], allowed=allowed)
 
 
 def _id(parse: Callable[[str], T], text: str, field: str) -> T:
     try:
         return parse(text)
     except InvalidId as error:
-        raise Invalid(str(error), field=field, value=text) from None
+        raise Invalid(str(error), field=field, value=text[:200]) from None
 
 
 def answer(value: Any, status: int = 200) -> Response:
@@ -173,12 +197,14 @@ def refusal(error: Exception) -> JSONResponse | None:
         )
     else:
         return None
-    shape: dict[str, Any] = {"field": None, "value": None, "allowed": None, "ids": []}
-    return JSONResponse(
-        {"error": {"code": code, **shape, **{key: value for key, value in body.items() if value is not None}}},
-        STATUS[code],
-        headers,
-    )
+    told = {key: value for key, value in body.items() if value is not None}
+    return JSONResponse(shape(code, **told), STATUS[code], headers)
+
+
+def shape(code: str, message: str, **told: Any) -> dict[str, Any]:
+    """The one shape of errors."""
+    nothing: dict[str, Any] = {"field": None, "value": None, "allowed": None, "ids": []}
+    return {"error": {"code": code, "message": message, **nothing, **told}}
 
 
 def _first(error: ValidationError) -> dict[str, Any]:

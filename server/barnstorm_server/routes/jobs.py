@@ -96,11 +96,9 @@ async def log(ask: Ask) -> Response:
 
 async def put_log(ask: Ask) -> Response:
     """Keep a piece of an attempt's log; the answer says how many bytes are on disk now."""
-    services, job = ask.services, ask.job()
-    number, stream = ask.path("number"), ask.path("stream")
-    if stream not in STREAMS or not number.isdigit():
-        raise Invalid("there is no such log", field="stream", value=stream, allowed=list(STREAMS))
-    attempt = AttemptId(job.task, job.index, int(number))
+    services, attempt, stream = ask.services, ask.attempt(), ask.path("stream")
+    if stream not in STREAMS:
+        raise Invalid("there is no such log", field="stream", value=stream[:200], allowed=list(STREAMS))
     row = await services.read(attempt_row, attempt)
     if ask.who.pilot != row.pilot_id:
         raise Stale(f"attempt {attempt} is not this pilot's", ids=[str(attempt)])
@@ -109,7 +107,7 @@ async def put_log(ask: Ask) -> Response:
     kept = await services.file(services.logs.append, attempt, stream, ask.query_int("offset", 0, 0, 2**62), data)
     if kept.gap:
         raise Stale(f"{kept.kept} bytes of this log are kept; send from there", field="offset", allowed=kept.kept)
-    services.wakeups.log_grown(job.task, job.index)
+    services.wakeups.log_grown(attempt.task, attempt.index)
     return answer({"offset": kept.kept})
 
 

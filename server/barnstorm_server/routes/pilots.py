@@ -32,7 +32,7 @@ _HELLO, _LEASE, _BEAT = TypeAdapter(PilotHello), TypeAdapter(LeaseRequest), Type
 
 async def hello(ask: Ask) -> Response:
     """Register a pilot: its id, its own token, its queue's settings, how often to call."""
-    told, services, who = await ask.message(_HELLO), ask.services, ask.who
+    told, services, who = await ask.message(_HELLO, mend=True), ask.services, ask.who
     check_queue(who, told.queue)
     queue = services.catalog.queues.get(told.queue)
     if queue is None:
@@ -70,14 +70,17 @@ async def hello(ask: Ask) -> Response:
 
 async def lease(ask: Ask) -> Response:
     """Accept reports and grant what fits; without reports, and with room, wait for work up to `wait_s`."""
-    request, services = await ask.message(_LEASE), ask.services
+    request, services = await ask.message(_LEASE, mend=True), ask.services
     pilot = _own(ask)
     for report in request.reports:
         await _keep_logs(ask, pilot, report)
     wait_s = 0.0 if request.reports or request.max == 0 else request.wait_s
 
     async def look() -> LeaseAnswer | None:
-        found = await services.do(Lease(pilot, request, services.dispatch))
+        asked = Lease(pilot, request, services.dispatch)
+        found = await services.do(asked)
+        if asked.left_some and not found.grants:
+            services.wakeups.pilots.pass_on(ask.who.queues[0])
         return found if found.grants or found.results or found.commands else None
 
     with _line(ask, pilot, request, wait_s) as heard:
@@ -89,7 +92,7 @@ async def lease(ask: Ask) -> Response:
 
 async def heartbeat(ask: Ask) -> Response:
     """Keep the pilot's leases; hear of commands."""
-    beat, services = await ask.message(_BEAT), ask.services
+    beat, services = await ask.message(_BEAT, mend=True), ask.services
     for held in beat.held:
         if held.sample:
             try:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from barnstorm.model.base import Spec, field, to_wire
+from barnstorm.model.ids import InvalidId, parse_task
 from barnstorm.model.marks import Mark, Status
 from barnstorm.model.queue import SITE_BLOCKS, QueueConfig, check_queue
 from barnstorm_server.commands.queues import AddMark, PutQueue, TakeMark
@@ -19,14 +20,17 @@ from .http import Ask, answer, page, wire
 _CONFIG = TypeAdapter(QueueConfig)
 
 
+LAST_SECOND = 253_402_300_799  # of the year 9999, in which calendars end
+
+
 @dataclass
 class NewMark(Spec):
     """POST /v1/queues/{q}/marks."""
 
-    key: str = field(max_length=100)
+    key: str = field(min_length=1, max_length=100)
     status: Status = "offline"
     why: str = field("", max_length=500)
-    until: float | None = field(None, unit="s", doc="epoch seconds")
+    until: float | None = field(None, le=LAST_SECOND, unit="s", doc="epoch seconds")
 
 
 _MARK = TypeAdapter(NewMark)
@@ -89,10 +93,11 @@ async def mark(ask: Ask) -> Response:
 
 async def unmark(ask: Ask) -> Response:
     """Take a mark off a queue."""
-    number = ask.path("mark")
-    if not number.isdigit():
-        raise Invalid("is the number of a mark", field="mark", value=number)
-    await ask.services.do(TakeMark(_queue(ask).config.name, int(number)))
+    try:
+        number = parse_task(ask.path("mark"))  # marks are numbered as tasks are
+    except InvalidId:
+        raise Invalid("is the number of a mark", field="mark", value=ask.path("mark")[:200]) from None
+    await ask.services.do(TakeMark(_queue(ask).config.name, number))
     return Response(status_code=204)
 
 

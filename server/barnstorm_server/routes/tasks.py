@@ -3,17 +3,18 @@
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from barnstorm.model.base import Spec, field
-from barnstorm.model.ids import InvalidId, parse_task_or_job, ranges, spans
+from barnstorm.model.ids import InvalidId, JobId, parse_task_or_job, ranges, spans, total
 from barnstorm.model.states import TASK
 from barnstorm.model.task import TaskSpec, check_task, content_of
 from barnstorm_server.commands.endings import KillJob, KillTask
 from barnstorm_server.commands.submit import SubmitTask
 from barnstorm_server.store.errors import Conflict, Forbidden, Invalid
-from barnstorm_server.store.read_jobs import failed_indices
-from barnstorm_server.store.read_tasks import TaskFilter, task_page, task_row, task_view
+from barnstorm_server.store.read_jobs import failed_indices, job_row
+from barnstorm_server.store.read_tasks import Asker, TaskFilter, task_page, task_row, task_view
 
 from .http import Ask, answer, page
 
@@ -22,7 +23,7 @@ from .http import Ask, answer, page
 class NewTask(Spec):
     """POST /v1/tasks."""
 
-    key: str = field(max_length=100, doc="made by the client; a repeat gets the first answer")
+    key: str = field(min_length=1, max_length=100, doc="made by the client; a repeat gets the first answer")
     spec: TaskSpec = field()
 
 
@@ -38,7 +39,7 @@ class Kill(Spec):
 class Retry(Spec):
     """POST /v1/tasks/{task}/retry. `jobs`: ranges of indices; none: all that did not end well."""
 
-    key: str = field(max_length=100)
+    key: str = field(min_length=1, max_length=100)
     jobs: str | None = field(None, max_length=1_000_000)
 
 
@@ -78,12 +79,12 @@ async def kill(ask: Ask) -> Response:
         raise Invalid("at most 1,000 at once", field="ids", value=len(wanted.ids), allowed=1000)
     why = wanted.reason or f"killed by {ask.who.subject}"
     owner, groups = ask.asker.owner, ask.asker.groups
-    commands: list[KillTask | KillJob] = []
-    for told in wanted.ids:
-        task, index = _task_or_job(told)
-        commands.append(
-            KillTask(task, owner, groups, why) if index is None else KillJob(task, index, owner, groups, why)
-        )
+    things = [_task_or_job(told) for told in wanted.ids]
+    await ask.services.read(_check_there, things, ask.asker)
+    commands: list[KillTask | KillJob] = [
+        KillTask(task, owner, groups, why) if index is None else KillJob(task, index, owner, groups, why)
+        for task, index in things
+    ]
     killed = ended = 0
     for command in commands:
         count = int(await ask.services.do(command))
@@ -112,6 +113,15 @@ async def retry(ask: Ask) -> Response:
     return answer(await ask.services.read(task_view, new, ask.asker), 201)
 
 
+def _check_there(connection: Connection, things: list[tuple[int, int | None]], asker: Asker) -> None:
+    """Raise NotFound unless all of these tasks and jobs are there for the asker: none is killed if one is not."""
+    for task, index in things:
+        if index is None:
+            task_row(connection, task, asker)
+        else:
+            job_row(connection, JobId(task, index), asker)
+
+
 def _for(ask: Ask, spec: TaskSpec) -> TaskSpec:
     """The spec with its owner's group; raises for a group that is not the caller's."""
     groups = ask.who.groups
@@ -133,12 +143,14 @@ def _label(told: str) -> tuple[str, str]:
 
 def _indices(told: str, jobs: int) -> list[int]:
     try:
-        found = [index for span in spans(told) for index in span[: jobs + 1]]
+        found = spans(told)
     except InvalidId as error:
-        raise Invalid(str(error), field="jobs", value=told) from None
-    if found and max(found) >= jobs:
-        raise Invalid(f"the task has {jobs:,} jobs, numbered from 0", field="jobs", value=told)
-    return found
+        raise Invalid(str(error), field="jobs", value=told[:200]) from None
+    if any(span[-1] >= jobs for span in found):
+        raise Invalid(f"the task has {jobs:,} jobs, numbered from 0", field="jobs", value=told[:200])
+    if total(told) > jobs:
+        raise Invalid("names a job twice", field="jobs", value=told[:200])
+    return [index for span in found for index in span]
 
 
 def _task_or_job(told: str) -> tuple[int, int | None]:

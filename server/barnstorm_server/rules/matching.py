@@ -9,7 +9,6 @@ from barnstorm.model.shape import DIMENSIONS
 
 from .buckets import Bucket
 
-
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp()
 
 

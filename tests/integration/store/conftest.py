@@ -1,13 +1,12 @@
 """The store's tests run on both engines: SQLite in a file, and a PostgreSQL that they start themselves."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.services.postgres import Cluster, programs
+from tests.services.postgres import Cluster
 
 from barnstorm_server.store import schema
 from barnstorm_server.store.engine import Store
@@ -17,23 +16,6 @@ from .world import World
 SQLITE = "sqlite"
 POSTGRES = "postgres"
 ENGINES = (SQLITE, pytest.param(POSTGRES, marks=pytest.mark.postgres))
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """One PostgreSQL for all tests."""
-    found = programs()
-    if found is None:
-        pytest.skip("PostgreSQL's server programs (initdb, postgres) are not installed")
-    before = os.environ.get("BARNSTORM_TEST_DURABILITY")
-    os.environ["BARNSTORM_TEST_DURABILITY"] = "off"
-    cluster = Cluster(found)
-    yield cluster
-    cluster.stop()
-    if before is None:
-        del os.environ["BARNSTORM_TEST_DURABILITY"]
-    else:
-        os.environ["BARNSTORM_TEST_DURABILITY"] = before
 
 
 @pytest.fixture(params=ENGINES)

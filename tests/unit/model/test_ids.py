@@ -10,6 +10,7 @@ from barnstorm.model.ids import (
     AttemptId,
     InvalidId,
     JobId,
+    nth,
     parse_attempt,
     parse_job,
     parse_prefixed,
@@ -17,6 +18,7 @@ from barnstorm.model.ids import (
     parse_task_or_job,
     ranges,
     spans,
+    total,
 )
 
 TASKS = st.integers(1, 2**63 - 1)
@@ -112,3 +114,20 @@ def test_spans_with_steps_and_spaces() -> None:
 def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(InvalidId, match="range"):
         spans(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 50), st.integers(1, 7)), min_size=1, max_size=10))
+def test_the_nth_number_of_ranges_is_found_without_going_through_them(parts: list[tuple[int, int, int]]) -> None:
+    text = ",".join(f"{first}-{first + more}:{step}" for first, more, step in parts)
+    numbers = [number for span in spans(text) for number in span]
+    assert total(text) == len(numbers)
+    assert [nth(text, position) for position in range(len(numbers))] == numbers
+    for position in (-1, len(numbers)):
+        with pytest.raises(IndexError):
+            nth(text, position)
+
+
+def test_the_text_of_an_error_stays_short() -> None:
+    with pytest.raises(InvalidId) as caught:
+        spans("x" * 1_000_000)
+    assert len(str(caught.value)) < 300

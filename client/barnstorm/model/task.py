@@ -92,8 +92,16 @@ def content_of(spec: TaskSpec, index: int) -> int:
 
 def input_tasks(spec: TaskSpec) -> set[int]:
     """The tasks whose outputs are inputs of this one."""
-    files = list(spec.inputs) + (spec.over.files if isinstance(spec.over, Files) else [])
-    return {int(one.source[5:].partition("/")[0]) for one in files if one.source.startswith("task:")}
+    return {int(source[5:].partition("/")[0]) for source in _sources(spec) if source.startswith("task:")}
+
+
+def input_blobs(spec: TaskSpec) -> set[str]:
+    """The hashes of the blobs that are inputs of this one."""
+    return {source[5:] for source in _sources(spec) if source.startswith("blob:")}
+
+
+def _sources(spec: TaskSpec) -> list[str]:
+    return [one.source for one in spec.inputs + (spec.over.files if isinstance(spec.over, Files) else [])]
 
 
 def check_path(where: str, path: str) -> None:

@@ -1,7 +1,7 @@
 """The agents of a server, as one crew: started and stopped together, woken by what was committed."""
 
 import logging
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from barnstorm_server.commands.release import ReleaseDue
 from barnstorm_server.services import Services
@@ -11,7 +11,7 @@ from barnstorm_server.store.writer import Command
 
 from .brokerage import demand_now
 from .loop import Agent
-from .tasks import slices
+from .tasks import Rounds
 from .watchdog import Watchdog
 
 log = logging.getLogger("barnstorm.agents")
@@ -25,6 +25,7 @@ class Crew:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._watchdog = Watchdog(services.dispatch)
+        self._rounds = Rounds()
         self.agents = {
             "brokerage": Agent("brokerage", self._broker, every_s=5.0, at_most_s=0.05),
             "tasks": Agent("tasks", self._work_on_tasks, every_s=5.0),
@@ -62,9 +63,17 @@ class Crew:
         more = True
         while more:
             with self._services.store.engine.connect() as connection:
-                commands = list(slices(connection))
-            answers = [self._do(command) for command in commands]  # each gets its slice
+                commands = list(self._rounds.slices(connection))
+            answers = [self._slice(command) for command in commands]
             more = any(answers)
+
+    def _slice(self, command: Any) -> bool:
+        """Do one slice; whether there are more. One task's failure holds up no other."""
+        try:
+            return bool(self._services.writer.do(command))
+        except Exception:
+            log.exception("work on task %d failed", command.task)
+            return False
 
     def _watch(self) -> None:
         with self._services.store.engine.connect() as connection:
@@ -73,6 +82,7 @@ class Crew:
             ended = self._do(command)
             if ended is not None:
                 log.warning("pilot p%d was ended: %s; it held %d attempts", command.pilot, command.why, ended)
+        self._watchdog.rested()
 
     def _do(self, command: Command[R]) -> R | None:
         """A command's answer; None where it failed, so that it does not keep the others from their turn."""

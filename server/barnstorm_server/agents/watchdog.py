@@ -45,6 +45,11 @@ class Watchdog:
             self.counting_from = now
         self._last = (now, steady)
 
+    def rested(self) -> None:
+        """Note that a round has ended: what it took itself was no pause."""
+        steady = self._monotonic()
+        self._last = (self._last[0] + steady - self._last[1], steady)
+
     def lost(self, connection: Connection, now: float) -> list[EndPilot]:
         """The pilots whose leases are to be ended, as commands that still check for a late heartbeat."""
         self.tick(now)

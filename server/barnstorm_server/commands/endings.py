@@ -18,12 +18,10 @@ WAITING = ("defined", "activated", "held")
 _LIVE = ", ".join(f"'{state}'" for state in sorted(JOB.live))
 _TASK = text("SELECT id, owner, owner_group, n_jobs, made, killed, ending, ended_at FROM tasks WHERE id = :id")
 _MARK = text("UPDATE tasks SET killed = :why, ending = :ending WHERE id = :id AND killed IS NULL")
-_SLICE = text(
-    f"SELECT idx, state, bucket_id FROM jobs WHERE task_id = :task AND state IN ({_LIVE}) ORDER BY idx LIMIT {SLICE}"
-)
+_SLICE = text(f"SELECT idx, state, bucket_id FROM jobs WHERE task_id = :task AND state IN ({_LIVE}) LIMIT {SLICE}")
 _WAITING_SLICE = text(
     "SELECT idx, state, bucket_id FROM jobs WHERE task_id = :task AND state IN ('defined', 'activated', 'held')"
-    f" ORDER BY idx LIMIT {SLICE}"
+    f" LIMIT {SLICE}"
 )
 _JOB = text("SELECT idx, state, bucket_id FROM jobs WHERE task_id = :task AND idx = :idx")
 _END = text(

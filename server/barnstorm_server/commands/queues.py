@@ -1,15 +1,15 @@
 """Queues: their descriptions, marks, demand and harvesters' decisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 
-from barnstorm.model.base import to_wire
+from barnstorm.model.base import from_wire, to_wire
 from barnstorm.model.marks import Mark
 from barnstorm.model.queue import QueueConfig
 from barnstorm.model.workers import Decision, DemandPart
-from barnstorm_server.store.errors import Conflict, NotFound
-from barnstorm_server.store.transaction import Transaction, dumps
+from barnstorm_server.store.errors import Conflict, Forbidden, NotFound
+from barnstorm_server.store.transaction import Transaction, dumps, loads
 
 KEPT_DECISIONS = 200
 
@@ -25,6 +25,7 @@ _MARK = text(
     " :why, :who, :now, :until)"
     " RETURNING id"
 )
+_MARK_OF = text("SELECT who FROM marks WHERE id = :id AND queue = :queue")
 _UNMARK = text("DELETE FROM marks WHERE id = :id AND queue = :queue")
 _DEMAND = text(
     "INSERT INTO demand (queue, version, parts, at) VALUES (:queue, 1, :parts, :now)"
@@ -41,15 +42,20 @@ _FORGET = text(
 
 @dataclass
 class PutQueue:
-    """Store a queue's description; the same one again changes nothing."""
+    """Store a queue's description, or of a known one only `blocks`; the same one again changes nothing."""
 
     config: QueueConfig
     who: str
+    blocks: tuple[str, ...] = ()
     rows: int = 1
 
     def apply(self, tx: Transaction) -> None:
-        document = dumps(to_wire(self.config))
         row = tx.row(_FIND, name=self.config.name)
+        config = self.config
+        if self.blocks and row is not None:  # whatever else was changed meanwhile stays
+            mine = {name: getattr(config, name) for name in self.blocks}
+            config = replace(from_wire(QueueConfig, loads(row.config)), **mine)
+        document = dumps(to_wire(config))
         if row is None or row.config != document:
             tx.write(_PUT, name=self.config.name, config=document, now=tx.now, who=self.who)
             tx.committed.queues = tx.committed.demand = True
@@ -85,12 +91,17 @@ class TakeMark:
 
     queue: str
     mark: int
+    who: str | None = None  # only a mark of this one; none: anybody's
     rows: int = 1
 
     def apply(self, tx: Transaction) -> None:
-        if not tx.write(_UNMARK, id=self.mark, queue=self.queue):
-            tx.wrote = False
+        row = tx.row(_MARK_OF, id=self.mark, queue=self.queue)
+        if row is None:
             raise NotFound("mark", self.mark)
+        if self.who is not None and row.who != self.who:
+            message = f"mark {self.mark} is {row.who}'s to take off, or an operator's"
+            raise Forbidden(message, ids=[str(self.mark)])
+        tx.write(_UNMARK, id=self.mark, queue=self.queue)
         tx.committed.queues = tx.committed.demand = True
 
 

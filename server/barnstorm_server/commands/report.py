@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Row, text
 
-from barnstorm.model.base import to_wire
 from barnstorm.model.ids import AttemptId, InvalidId, parse_attempt
 from barnstorm.model.pilots import Report, ReportResult
 from barnstorm.model.task import InvalidSpec, check_path
@@ -42,7 +41,7 @@ _OUTPUT = text(
     "INSERT INTO outputs (task_id, idx, name, blob, size) VALUES (:task, :idx, :name, :blob, :size)"
     " ON CONFLICT (task_id, idx, name) DO NOTHING"
 )
-_HAVE = text("SELECT 1 FROM blobs WHERE digest = :digest AND owner = :owner")
+_HAVE = text("SELECT size FROM blobs WHERE digest = :digest AND owner = :owner")
 
 ENDS = {"succeeded": "finished", "failed": "failed", "cancelled": "cancelled"}
 
@@ -91,8 +90,7 @@ def settle(
     """What an attempt's end means for its job: its own end, or another try."""
     task, idx = attempt.task, attempt.index
     if report.state == "succeeded" and not state:
-        outputs = [{"task": task, "idx": idx, **to_wire(out)} for out in report.outputs]
-        tx.write_many(_OUTPUT, [{"size": 0, **out} for out in outputs])
+        tx.write_many(_OUTPUT, [{"task": task, "idx": idx, **vars(out)} for out in report.outputs])
         _end_job(tx, attempt, report, "finished", started, 0)
         return
     job = tx.row(_JOB, task=task, idx=idx)
@@ -189,9 +187,11 @@ def _as_it_is(tx: Transaction, attempt: AttemptId, report: Report) -> Report:
             check_path("output", out.name)
         except InvalidSpec as error:
             return replace(report, state="failed", fault="output_bad", message=f"{out.name!r} {error.message}")
-        if tx.row(_HAVE, digest=out.blob, owner=row.owner) is None:
+        stored = tx.row(_HAVE, digest=out.blob, owner=row.owner)
+        if stored is None:
             message = f"output {out.name} never arrived at the server"
             return replace(report, state="failed", fault="stage_out", message=message)
+        out.size = stored.size  # as it lies here, whatever the pilot says
     return report
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from barnstorm.model.base import to_wire
-from barnstorm.model.task import TaskSpec, input_tasks, jobs_of
+from barnstorm.model.task import TaskSpec, input_blobs, input_tasks, jobs_of
 from barnstorm_server.rules.buckets import bucket_of
 from barnstorm_server.store import buckets
 from barnstorm_server.store.errors import Invalid
@@ -24,6 +24,8 @@ _INSERT = text(
 )
 _LABEL = text("INSERT INTO task_labels (key, value, task_id) VALUES (:key, :value, :task)")
 _UPSTREAM = text("SELECT id, owner, owner_group, state, ended_at FROM tasks WHERE id = :id")
+_LOCKED = text(f"{_UPSTREAM.text} FOR SHARE")  # no other server ends it before our edge can be seen
+_HAVE = text("SELECT 1 FROM blobs WHERE digest = :digest AND owner = :owner")
 _EDGE = text("INSERT INTO edges (task_id, idx, waiter_task, waiter_idx) VALUES (:up, -1, :task, -1)")
 _TASK = text("SELECT id, n_jobs, made, released, waits, bucket_id, killed FROM tasks WHERE id = :id")
 _JOBS = text(
@@ -44,6 +46,9 @@ class SubmitTask:
     spec: TaskSpec
     retry_of: int | None = None
 
+    def __post_init__(self) -> None:
+        self._document = dumps(to_wire(self.spec))  # here, not in the writer: a long table takes a while
+
     @property
     def rows(self) -> int:
         return 5 + min(jobs_of(self.spec), SLICE)
@@ -56,6 +61,7 @@ class SubmitTask:
         if self.retry_of is None:  # whoever may see a task may run it again, with the inputs it had
             for task in sorted(input_tasks(self.spec)):
                 self._visible(tx, task, "spec.inputs", "to take outputs of")
+            self._check_blobs(tx)
         spec = self.spec
         bucket = buckets.get(tx, bucket_of(spec, self.owner))
         row = tx.write_returning(
@@ -67,7 +73,7 @@ class SubmitTask:
             share=spec.share,
             labels=dumps(spec.labels),
             priority=spec.priority,
-            spec=dumps(to_wire(spec)),
+            spec=self._document,
             n_jobs=jobs_of(spec),
             waits=len(upstream),
             bucket_id=bucket,
@@ -94,8 +100,15 @@ class SubmitTask:
                 raise Invalid(message, field="spec.after", value=up, ids=[str(up)])
         return waiting
 
+    def _check_blobs(self, tx: Transaction) -> None:
+        """A hash is no right to the bytes: a task's inputs are what its owner has brought."""
+        for digest in sorted(input_blobs(self.spec)):
+            if tx.row(_HAVE, digest=digest, owner=self.owner) is None:
+                message = "you have not uploaded these bytes; --input PATH does it"
+                raise Invalid(message, field="spec.inputs", value=f"blob:{digest}", ids=[digest])
+
     def _visible(self, tx: Transaction, task: int, field: str, purpose: str) -> Row[Any]:
-        row = tx.row(_UPSTREAM, id=task)
+        row = tx.row(_UPSTREAM if tx.connection.dialect.name == "sqlite" else _LOCKED, id=task)
         if row is None or not may_see(row, self.owner, self.groups):
             raise Invalid(f"there is no task {task} of yours {purpose}", field=field, value=task, ids=[str(task)])
         return row

@@ -69,9 +69,6 @@ class HarvesterBeat:
             now=tx.now,
             stopped=tx.now if hello.stopping else None,
         )
-        for queue in sorted(hello.decisions):
-            if queue in self.catalog.queues:
-                put_decisions(tx, queue, hello.decisions[queue])
         if hello.stopping:
             tx.write(_LET_GO, name=self.name)
             return HarvesterOrders(every_s=EVERY_S)
@@ -82,6 +79,8 @@ class HarvesterBeat:
             if tx.write(_SERVE, name=self.name, queue=name, now=tx.now, until=tx.now + LEASE_S):
                 mark = known.mark(tx.now)
                 orders.queues.append(ServedQueue(name, known.config, known.version, mark.status, list(known.marks)))
+        for served in orders.queues:
+            put_decisions(tx, served.name, hello.decisions.get(served.name, []))
         return orders
 
 

@@ -1,9 +1,8 @@
 """What an attempt gives its pilot the right to: the inputs its task lists, and its owner's bytes."""
 
-from barnstorm.model.collection import Files
 from barnstorm.model.ids import AttemptId
 from barnstorm.model.states import ATTEMPT
-from barnstorm.model.task import input_tasks
+from barnstorm.model.task import input_blobs, input_tasks
 from barnstorm_server.store.errors import Forbidden, Invalid, Stale
 from barnstorm_server.store.read_jobs import attempt_row, blob_is_output
 from barnstorm_server.store.task_cache import KnownTask
@@ -25,13 +24,10 @@ async def holds(ask: Ask) -> tuple[AttemptId, KnownTask]:
 async def check_input(ask: Ask, task: int | None = None, blob: str | None = None) -> None:
     """Raise Forbidden unless the pilot's attempt lists that task, or that blob, among its inputs."""
     attempt, known = await holds(ask)
-    sources = [one.source for one in known.spec.inputs]
-    if isinstance(known.spec.over, Files):
-        sources += [one.source for one in known.spec.over.files]
     tasks = input_tasks(known.spec)
     if task is not None and task in tasks:
         return
-    if blob is not None and f"blob:{blob}" in sources:
+    if blob is not None and blob in input_blobs(known.spec):
         return
     if blob is not None and tasks and await ask.services.read(blob_is_output, blob, sorted(tasks)):
         return

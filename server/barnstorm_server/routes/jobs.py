@@ -72,13 +72,14 @@ async def log(ask: Ask) -> Response:
     async def look() -> tuple[bytes, int, bool] | None:
         row = await services.read(job_row, job, ask.asker)
         number = wanted or row.next_attempt - 1
-        over = row.state in JOB.terminal or (wanted and wanted < row.next_attempt - 1)
-        data = (
-            b""
-            if number < 1
-            else await services.file(services.logs.read, AttemptId(*job, number), stream, offset, limit)
-        )
-        complete = bool(over) and len(data) < limit
+        over, data = row.state in JOB.terminal, b""
+        if number >= 1:
+            attempt = AttemptId(*job, number)
+            # A killed job is over at once, but its payload may still have something to say: the attempt counts.
+            alive = (await services.read(attempt_row, attempt)).state in ATTEMPT.live
+            over = not alive and (over or number < row.next_attempt - 1)
+            data = await services.file(services.logs.read, attempt, stream, offset, limit)
+        complete = over and len(data) < limit
         return (data, number, complete) if data or over else None
 
     if wanted >= row.next_attempt:

@@ -26,6 +26,8 @@ from .waiting import until
 
 # A pilot's token outlives its worker's walltime, so that late reports still find an open door.
 TOKEN_GRACE_S = 6 * 3600.0
+# No batch system gives more; a pilot that says so gets no longer life by it.
+LONGEST_WORKER_S = 30 * 86_400.0
 
 _HELLO, _LEASE, _BEAT = TypeAdapter(PilotHello), TypeAdapter(LeaseRequest), TypeAdapter(Heartbeat)
 
@@ -47,7 +49,7 @@ async def hello(ask: Ask) -> Response:
             raise Forbidden(f"this join token is for worker w{worker}", ids=[told.worker])
         worker = named
     number = await services.do(Hello(told, who.jti, worker, who.uses or 1, who.expires_at))
-    ttl_s = max(told.walltime_left_s or told.shape.walltime_s, 3600.0) + TOKEN_GRACE_S
+    ttl_s = min(max(told.walltime_left_s or told.shape.walltime_s, 3600.0), LONGEST_WORKER_S) + TOKEN_GRACE_S
     issued = services.authority.issue("pilot", f"p{number}", ttl_s, queues=(told.queue,), pilot=number, worker=worker)
     slot = worker_of(queue.config, lanes_of(queue.config)[0])
     idle_s = slot.idle_s if isinstance(slot, WorkerSlot) and slot.idle_s is not None else services.settings.pilot_idle_s

@@ -56,9 +56,11 @@ async def put(ask: Ask) -> Response:
     if config.name != ask.path("queue"):
         raise Invalid(f"the path says {ask.path('queue')}", field="name", value=config.name)
     check_queue(config)
+    blocks: tuple[str, ...] = ()
     if ask.scope == "own_queue":
         _check_site(config, _queue(ask).config)
-    await ask.services.do(PutQueue(config, ask.who.subject))
+        blocks = SITE_BLOCKS
+    await ask.services.do(PutQueue(config, ask.who.subject, blocks))
     return answer(await ask.services.read(queue_view, _queue(ask), time.time()))
 
 
@@ -97,7 +99,7 @@ async def unmark(ask: Ask) -> Response:
         number = parse_task(ask.path("mark"))  # marks are numbered as tasks are
     except InvalidId:
         raise Invalid("is the number of a mark", field="mark", value=ask.path("mark")[:200]) from None
-    await ask.services.do(TakeMark(_queue(ask).config.name, number))
+    await ask.services.do(TakeMark(_queue(ask).config.name, number, None if ask.scope == "any" else ask.who.subject))
     return Response(status_code=204)
 
 

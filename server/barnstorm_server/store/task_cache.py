@@ -27,11 +27,11 @@ class KnownTask:
 
 
 class TaskCache:
-    """The specs of the tasks used last. Bounded, so the server's memory does not grow with its tasks."""
+    """The specs of the tasks used last; bounded in number and bytes, so that memory does not grow with tasks."""
 
-    def __init__(self, size: int = 500) -> None:
-        self._size = size
-        self._tasks: OrderedDict[int, KnownTask] = OrderedDict()
+    def __init__(self, most: int = 500, most_bytes: int = 16 * 2**20) -> None:
+        self._most, self._most_bytes, self._bytes = most, most_bytes, 0
+        self._tasks: OrderedDict[int, tuple[KnownTask, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, connection: Connection, task: int) -> KnownTask:
@@ -40,7 +40,7 @@ class TaskCache:
             known = self._tasks.get(task)
             if known is not None:
                 self._tasks.move_to_end(task)
-                return known
+                return known[0]
         row = connection.execute(_TASK, {"id": task}).first()
         if row is None:
             raise LookupError(f"there is no task {task}")
@@ -55,9 +55,15 @@ class TaskCache:
             inputs=spec.inputs,
             outputs=spec.outputs,
         )
-        known = KnownTask(row.id, row.owner, row.owner_group, row.bucket_id, spec, body)
+        new = KnownTask(row.id, row.owner, row.owner_group, row.bucket_id, spec, body)
         with self._lock:
-            self._tasks[task] = known
-            while len(self._tasks) > self._size:
-                self._tasks.popitem(last=False)
-        return known
+            self._keep(new, len(row.spec))
+        return new
+
+    def _keep(self, task: KnownTask, size: int) -> None:
+        _, before = self._tasks.pop(task.id, (None, 0))
+        self._tasks[task.id] = (task, size)
+        self._bytes += size - before
+        while len(self._tasks) > self._most or (self._bytes > self._most_bytes and len(self._tasks) > 1):
+            _, (_, left) = self._tasks.popitem(last=False)
+            self._bytes -= left

@@ -82,6 +82,7 @@ class Transaction:
         """Note that `change` more jobs wait in a bucket."""
         self.wrote = True
         self._buckets[bucket] += change
+        self.committed.leasable += max(0, change)  # not the sum: who takes a job in this group is not who waits for it
 
     def task_done(self, task: int, state: str, jobs: int = 1) -> None:
         """Note that `jobs` jobs of a task ended in `state`; the task itself ends with its last one."""
@@ -117,7 +118,6 @@ class Transaction:
         for bucket, change in sorted(self._buckets.items()):
             if change:
                 self.connection.execute(_BUCKET, {"id": bucket, "change": change})
-                self.committed.leasable += max(0, change)
                 self.committed.demand = True
         if self._messages:
             messages = [

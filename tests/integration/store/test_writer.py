@@ -14,7 +14,7 @@ from tests.services.postgres import Cluster
 
 from barnstorm.model.pilots import Clock, LeaseRequest
 from barnstorm.model.queue import QueueConfig
-from barnstorm_server.agents.tasks import slices
+from barnstorm_server.agents.tasks import Rounds
 from barnstorm_server.commands.lease import Dispatch, Lease
 from barnstorm_server.commands.pilots import Hello
 from barnstorm_server.commands.queues import PutQueue
@@ -296,9 +296,10 @@ def test_a_hundred_thousand_jobs_are_made_while_leases_go_on(store: Store, write
     pilot = writer.do(Hello(_hello(), "j", None))
     writer.do(SubmitTask("ada", (), "k", spec(over=array(100_000))))
     made, held = [], []
+    rounds = Rounds()
     while True:
         with store.engine.connect() as connection:
-            commands = list(slices(connection))
+            commands = list(rounds.slices(connection))
         if not commands:
             break
         futures = [writer.submit(command) for command in commands]

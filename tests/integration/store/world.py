@@ -24,7 +24,7 @@ from barnstorm.model.pilots import (
 from barnstorm.model.queue import PilotSettings, QueueConfig
 from barnstorm.model.shape import Needs, Shape
 from barnstorm.model.task import TaskSpec, check_task
-from barnstorm_server.agents.tasks import slices
+from barnstorm_server.agents.tasks import Rounds
 from barnstorm_server.commands.endings import KillJob, KillTask
 from barnstorm_server.commands.heartbeat import Beat, EndPilot
 from barnstorm_server.commands.lease import Dispatch, Lease
@@ -72,6 +72,7 @@ class World:
         self.catalog, self.tasks = Catalog(), TaskCache()
         self.dispatch = Dispatch(self.catalog, self.tasks, Clock(HEARTBEAT_S, LEASE_S), store.is_sqlite)
         self.committed = Committed()
+        self.rounds = Rounds()
         self._keys = itertools.count(1)
 
     def close(self) -> None:
@@ -175,7 +176,7 @@ class World:
     def slice(self) -> int:
         """One round of the agent that works on tasks; how many slices there were."""
         with self.store.engine.connect() as connection:
-            commands = list(slices(connection))
+            commands = list(self.rounds.slices(connection))
         for command in commands:
             self.do(command)
         return len(commands)

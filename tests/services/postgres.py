@@ -1,7 +1,7 @@
 """A PostgreSQL of the tests' own: made in a temporary directory, reached by a unix socket, gone with the tests.
 
-It needs the server's programs (`initdb`, `postgres`) and nothing that runs. They refuse to run as root, so then they run
-as an ordinary account of the system.
+It needs the server's programs (`initdb`, `postgres`) and nothing that runs. They refuse to run as root, so then they
+run as an ordinary account of the system.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ _SMALL = ("shared_buffers=32MB", "max_connections=200", "autovacuum=off", "liste
 
 
 def programs() -> Path | None:
-    """The directory of PostgreSQL's server programs: the one in PATH, else Debian's newest; None where there are none."""
+    """The directory of PostgreSQL's server programs: the one in PATH, else Debian's newest, else None."""
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
@@ -41,7 +41,7 @@ def programs() -> Path | None:
 
 
 class Cluster:
-    """A running server. `empty` and `migrated` make a new database and give its URL; `emptied` lends always the same."""
+    """A running server. `empty` and `migrated` make a new database and give its URL; `emptied` lends the same again."""
 
     def __init__(self, bin_dir: Path, durable: bool = False) -> None:
         self.bin_dir = bin_dir

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.waiting import wait_for
+
 from barnstorm.api.connection import Connection
 from barnstorm.api.harvester import HarvesterApi
 from barnstorm.api.people import PeopleApi
@@ -21,7 +23,6 @@ from barnstorm.api.transport import StdlibTransport
 from barnstorm_server.auth.keys import KeyRing
 from barnstorm_server.auth.principal import Kind
 from barnstorm_server.auth.tokens import TokenAuthority
-from tests.waiting import wait_for
 
 
 @dataclass

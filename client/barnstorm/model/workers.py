@@ -6,7 +6,7 @@ from typing import Any, Literal, Optional
 from .base import Spec, field
 from .marks import Mark
 from .queue import QueueConfig
-from .shape import LONGEST_S, Shape
+from .shape import Shape
 
 
 @dataclass
@@ -131,8 +131,8 @@ class WorkerReport(Spec):
     exit_code: Optional[int] = field(None, ge=-(2**31), le=2**31 - 1)
     unknown: bool = field(False, doc="the batch system gave no answer; the state is the last one known")
     message: str = field("", max_length=1000)
-    started_ago_s: Optional[float] = field(None, ge=0, le=LONGEST_S, unit="s")
-    ended_ago_s: Optional[float] = field(None, ge=0, le=LONGEST_S, unit="s")
+    started_ago_s: Optional[float] = field(None, unit="s")
+    ended_ago_s: Optional[float] = field(None, unit="s")
     log_tail: str = field("", max_length=65536, doc="the end of the worker's own output, when it ended")
 
 

@@ -13,8 +13,9 @@ from barnstorm_server.rules.leases import is_lost
 
 log = logging.getLogger("barnstorm.watchdog")
 
-# A gap between two rounds that is longer, or a clock that moved by more, means that nobody was listening meanwhile.
-JUMP_S = 5.0
+# A gap between two rounds that is longer, or a clock that moved by more, means that nobody was listening meanwhile. A
+# round comes each second; leases that are short do not outlast a long gap.
+JUMP_S, LEAST_JUMP_S = 5.0, 2.0
 # How long a pilot may stay silent after its worker's end was told by the batch system.
 AFTER_WORKER_S = 5.0
 
@@ -40,7 +41,7 @@ class Watchdog:
         passed, steadily = now - self._last[0], steady - self._last[1]
         if self.counting_from == math.inf:
             self.counting_from = now
-        elif steadily > JUMP_S or abs(passed - steadily) > JUMP_S:
+        elif max(steadily, abs(passed - steadily)) > max(LEAST_JUMP_S, min(JUMP_S, self._dispatch.clock.lease_s / 4)):
             log.warning("the clock moved by %.1f s within %.1f s: leases are counted anew", passed, steadily)
             self.counting_from = now
         self._last = (now, steady)

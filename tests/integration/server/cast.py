@@ -4,6 +4,8 @@ import hashlib
 import itertools
 from typing import Any
 
+from tests.services.server import Server
+
 from barnstorm.api.pilot import PilotApi
 from barnstorm.model.collection import Collection, Numbers
 from barnstorm.model.payload import CommandPayload
@@ -20,7 +22,6 @@ from barnstorm.model.pilots import (
 )
 from barnstorm.model.shape import Shape
 from barnstorm.model.task import TaskSpec
-from tests.services.server import Server
 
 BIG = Shape(cores=8, memory_mib=64_000, disk_mib=100_000)
 

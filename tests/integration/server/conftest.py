@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.services.postgres import Cluster
 from tests.services.server import Server
 

@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from tests.services.server import Said, Server
 
 from barnstorm.model.collection import FileIn
 from barnstorm.model.pilots import OutputFile
@@ -16,7 +16,6 @@ from barnstorm_server.auth.policy import POLICIES
 from barnstorm_server.auth.principal import Kind
 from barnstorm_server.auth.tokens import TokenAuthority
 from barnstorm_server.routes.table import CALLS, Call
-from tests.services.server import Said, Server
 
 from .cast import Cast, digest_of
 
@@ -116,8 +115,8 @@ class Things(Cast):
 
 
 @pytest.fixture(scope="module")
-def things(server: Server) -> Iterator[Things]:
-    yield Things(server, f"access{time.monotonic_ns()}")
+def things(server: Server) -> Things:
+    return Things(server, f"access{time.monotonic_ns()}")
 
 
 def ask(things: Things, call: Call, token: str, kind: Kind = "user") -> Said:

@@ -1,12 +1,14 @@
-"""Whatever is sent, the answer is one clear error in the one shape, never a 500, and nothing else is hurt. On both engines."""
+"""Whatever is sent, the answer is one clear error in the one shape, never a 500, and nothing else is hurt."""
 
+import http.client
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from barnstorm.model.task import MAX_TEXT
+from barnstorm_server.auth.policy import POLICIES
 from barnstorm_server.routes.table import CALLS
 
 from .cast import Cast
@@ -14,11 +16,15 @@ from .cast import Cast
 MIB = 2**20
 PAYLOAD = {"kind": "command", "argv": ["true"]}
 NO_IDS = [
-    "0", "-1", "1.99999999999", str(2**63), str(2**64), "9" * 100, "x", "%00", "%20", "1%0a", "%c2%b2", "..%2f", "1.0/1",
-    "'", "w1", "p1", "null", "NaN", "1e9",
+    "0", "-1", "1.99999999999", str(2**63), str(2**64), "9" * 100, "x", "%00", "%20", "1%0a", "%c2%b2", "..%2f",
+    "1.0/1", "'", "w1", "p1", "null", "NaN", "1e9",
 ]  # fmt: skip
-NUMBERS = ["-1", "x", "1.5", "", "NaN", "inf", "-inf", str(2**63), str(10**400), "1e400", "٣", "²", "%00", "0x10", "1_0"]
-CURSORS = ["x", "-1", "1.5", "%c2%b2", "9" * 30, "%00", "1.99999999999", "/", "1/%00", "1/", "0/x", "'; DROP TABLE jobs"]
+NUMBERS = [
+    "-1", "x", "1.5", "", "NaN", "inf", "-inf", str(2**63), str(10**400), "1e400", "٣", "²", "%00", "0x10", "1_0",
+]  # fmt: skip
+CURSORS = [
+    "x", "-1", "1.5", "%c2%b2", "9" * 30, "%00", "1.99999999999", "/", "1/%00", "1/", "0/x", "'; DROP TABLE jobs",
+]  # fmt: skip
 
 
 def fine(said: Any) -> None:
@@ -42,8 +48,6 @@ def tokens(cast: Cast) -> dict[str, str]:
 
 
 def who_may(path: str, method: str) -> str:
-    from barnstorm_server.auth.policy import POLICIES
-
     kinds = POLICIES[method, path].kinds
     return next((kind for kind in ("user", "operator", "harvester", "pilot", "join") if kind in kinds), "user")
 
@@ -131,8 +135,8 @@ def test_odd_queries_are_refused_or_ignored(each_cast: Cast, text: str) -> None:
     ("query", "field"),
     [
         ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=-5", "limit"), ("limit=x", "limit"),
-        ("limit=" + "9" * 400, "limit"), ("cursor=x", "cursor"), ("cursor=%C2%B2", "cursor"), ("state=nonsense", "state"),
-        ("label=nothing", "label"), ("cursor=" + "9" * 30, "cursor"),
+        ("limit=" + "9" * 400, "limit"), ("cursor=x", "cursor"), ("cursor=%C2%B2", "cursor"),
+        ("state=nonsense", "state"), ("label=nothing", "label"), ("cursor=" + "9" * 30, "cursor"),
     ],
 )  # fmt: skip
 def test_a_wrong_query_names_its_field(each_cast: Cast, query: str, field: str) -> None:
@@ -269,9 +273,6 @@ def test_a_body_over_its_limit_is_refused(each_cast: Cast) -> None:
 
 def test_a_body_without_a_length_is_counted_as_it_comes(each_cast: Cast) -> None:
     """Sent in chunks, so that no header tells its size."""
-    import http.client
-    from urllib.parse import urlsplit
-
     where = urlsplit(each_cast.server.url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
     pieces = (b"x" * 100_000 for _ in range(30))
@@ -393,7 +394,9 @@ class TestHarvestersOddities:
     def test_odd_words_of_a_harvester_are_taken(self, each_cast: Cast, body: Any) -> None:
         assert self.ask(each_cast, "/v1/harvesters/edge/heartbeat", body).status == 200
 
-    @pytest.mark.parametrize("decision", [{"lane": "x", "change": 2**40}, {"lane": "x" * 200, "change": 1}, {"lane": "x"}])
+    @pytest.mark.parametrize(
+        "decision", [{"lane": "x", "change": 2**40}, {"lane": "x" * 200, "change": 1}, {"lane": "x"}]
+    )
     def test_wrong_decisions_are_refused(self, each_cast: Cast, decision: Any) -> None:
         said = self.ask(each_cast, "/v1/harvesters/edge/heartbeat", {"decisions": {each_cast.queue: [decision]}})
         assert (said.status, said.code) == (422, "invalid")

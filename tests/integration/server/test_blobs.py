@@ -103,7 +103,9 @@ class TestRanges:
         said = get(cast, cast.upload(self.DATA), Range=asked)
         assert (said.status, said.code, said.headers["content-range"]) == (416, "invalid", "bytes */10")
 
-    @pytest.mark.parametrize("asked", ["bytes=5-2", "bytes=-5", "bytes=a-b", "lines=1-2", "bytes=1-2,4-5", "bytes=" + "9" * 50 + "-"])
+    @pytest.mark.parametrize(
+        "asked", ["bytes=5-2", "bytes=-5", "bytes=a-b", "lines=1-2", "bytes=1-2,4-5", "bytes=" + "9" * 50 + "-"]
+    )
     def test_what_is_no_such_range_is_passed_over(self, cast: Cast, asked: str) -> None:
         said = get(cast, cast.upload(self.DATA), Range=asked)
         assert (said.status, said.body) == (200, self.DATA)

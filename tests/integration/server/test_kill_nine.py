@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import create_engine
-
 from tests.integration.store.invariants import broken
 from tests.services.postgres import Cluster
 from tests.services.server import Server
 from tests.waiting import wait_for
+
+from barnstorm.api.errors import Unreachable
 
 from .cast import Cast
 from .load import Load
@@ -55,21 +56,22 @@ def test_nothing_accepted_is_lost_and_no_job_ends_twice(
     engine_.dispose()
 
 
-def test_a_fault_point_without_a_number_is_the_first_time(own_server: Callable[..., Server]) -> None:
-    server = own_server()
-    server.kill()
-    server.start("commit:before", wait=False)
-    wait_for(lambda: not server.is_running, "the server to reach its first commit")
-    server.start()
-    assert server.ask("GET", "/healthz").status == 200
-
-
-def test_a_lost_answer_to_a_submission_is_asked_for_again(own_server: Callable[..., Server]) -> None:
-    """Committed but not answered: the repeat with the same key gets the task that is there."""
+@pytest.mark.parametrize(("when", "is_there"), [("before", False), ("after", True)])
+def test_who_was_not_answered_asks_again_and_gets_one_task(
+    own_server: Callable[..., Server], when: str, is_there: bool
+) -> None:
+    """Killed before the commit the task is not there; killed after it the repeat finds it."""
     server = own_server()
     cast = Cast(server, "repeat")
-    first = cast.ada.submit(cast.spec(), "the-key")["id"]
     server.kill()
+    server.start(f"commit:{when}:2")  # the first commit is brokerage's, which looks at its queues when it starts
+    wait_for(lambda: server.ask("GET", "/healthz").json["brokerage"]["rounds"], "brokerage's first round")
+    with pytest.raises(Unreachable):
+        cast.ada.submit(cast.spec(), "the-key")
+    wait_for(lambda: not server.is_running, "the server to die")
     server.start()
-    assert cast.ada.submit(cast.spec(), "the-key")["id"] == first
-    assert [task["id"] for task in cast.ada.tasks()] == [first]
+    there = [task["id"] for task in cast.ada.tasks()]
+    assert bool(there) is is_there
+    again = cast.ada.submit(cast.spec(), "the-key")["id"]
+    assert [task["id"] for task in cast.ada.tasks()] == [again]
+    assert there in ([], [again])

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.services.server import Server
 
 from barnstorm.model.ids import parse_attempt
 from barnstorm.model.pilots import LogPiece
-from tests.services.server import Server
 
 from .cast import Cast, FakePilot
 

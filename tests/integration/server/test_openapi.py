@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.services.server import Server
 
 from barnstorm_server.auth.policy import POLICIES
 from barnstorm_server.routes.examples import EXAMPLES
 from barnstorm_server.routes.table import CALLS
-from tests.services.server import Server
 
 from .cast import Cast
 

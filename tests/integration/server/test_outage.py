@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-
-from barnstorm.api.errors import NotFound
 from tests.services.server import Server
 from tests.waiting import wait_for
+
+from barnstorm.api.errors import NotFound
 
 from .cast import Cast, array
 from .load import Load
@@ -58,13 +58,13 @@ def test_a_pilot_that_is_heard_keeps_its_attempts(own_server: Callable[..., Serv
     cast = Cast(own_server(**QUICK), "heard")
     pilot, task = cast.pilot(), cast.submit()
     attempt = pilot.grant()
-    over = passed(4 * LEASE_S)
+    over = passed(2.5 * LEASE_S)
 
     def heard() -> bool:
         assert pilot.beat(attempt).commands == []
         return over()
 
-    wait_for(heard, "four leases to pass", every_s=HEARTBEAT_S)
+    wait_for(heard, "more than two leases to pass", every_s=HEARTBEAT_S)
     assert pilot.report(attempt).status == "accepted"
     assert cast.ada.task(task)["state"] == "finished"
 
@@ -95,7 +95,7 @@ def test_an_outage_longer_than_a_lease_loses_nothing(own_server: Callable[..., S
     pilot, task = cast.pilot(), cast.submit(over=array(3))
     held = [grant.attempt for grant in pilot.lease(3).grants]
     server.kill() if how == "killed" else server.signal(signal.SIGSTOP)
-    wait_for(passed(3 * LEASE_S), "an outage longer than the lease")
+    wait_for(passed(2 * LEASE_S), "an outage longer than the lease")
     if how == "killed":
         server.start()
     else:

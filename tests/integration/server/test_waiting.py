@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+from tests.services.server import Server
+from tests.waiting import wait_for
 
 from barnstorm.model.shape import Needs, Shape
 from barnstorm.model.workers import HarvesterHello
-from tests.services.server import Server
-from tests.waiting import wait_for
 
 from .cast import BIG, Cast, FakePilot, array
 
@@ -33,7 +33,7 @@ class Waiting(Generic[T]):
     def _run(self) -> None:
         try:
             self._answers.append(self._call())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told by `answer`
             self._errors.append(error)
         finally:
             self._server.hang_up()
@@ -55,15 +55,13 @@ def asking(cast: Cast, pilots: int = 1) -> None:
 
     def seen() -> bool:
         room = cast.server.ask("GET", f"/v1/queues/{cast.queue}/demand", cast.ada_token).json["room"]
-        return sum(one["pilots"] for one in room) == pilots
+        return bool(sum(one["pilots"] for one in room) == pilots)
 
     wait_for(seen, f"{pilots} pilots to wait")
 
 
 def waiting_lease(cast: Cast, pilot: FakePilot, **request: Any) -> "Waiting[list[str]]":
-    return Waiting(
-        cast.server, lambda: [grant.attempt for grant in pilot.lease(wait_s=LONG_S, **request).grants]
-    )
+    return Waiting(cast.server, lambda: [grant.attempt for grant in pilot.lease(wait_s=LONG_S, **request).grants])
 
 
 class TestLeases:

@@ -30,7 +30,8 @@ _QUESTIONS = {
           SELECT 1 FROM attempts a WHERE a.task_id = j.task_id AND a.idx = j.idx AND a.stop IS NULL
           AND a.number = j.next_attempt - 1 AND a.state IN ({_LIVE_ATTEMPT}))""",
     "job {}.{} is {}, but its attempt {} is at work": f"""
-        SELECT j.task_id, j.idx, j.state, a.number FROM jobs j JOIN attempts a ON a.task_id = j.task_id AND a.idx = j.idx
+        SELECT j.task_id, j.idx, j.state, a.number
+        FROM jobs j JOIN attempts a ON a.task_id = j.task_id AND a.idx = j.idx
         WHERE a.stop IS NULL AND a.state IN ({_LIVE_ATTEMPT}) AND j.state NOT IN ({_AT_WORK})""",
     "job {}.{} had attempts up to {}, {} of them, and the next is {}": """
         SELECT j.task_id, j.idx, max(a.number) AS last, count(*) AS n, j.next_attempt

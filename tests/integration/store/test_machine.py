@@ -1,10 +1,11 @@
-"""Any order of submissions, leases, reports, heartbeats, kills and losses leaves a store in which everything adds up."""
+"""Any order of submissions, leases, reports, heartbeats, kills and losses leaves a store that adds up."""
 
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
@@ -178,6 +179,7 @@ class Dispatcher(RuleBasedStateMachine):
         assert self.world.rows(question) == []
 
 
+@pytest.mark.timeout(600)  # should it fail, the smallest way to it is looked for
 def test_any_order_of_commands_leaves_a_store_that_adds_up() -> None:
     Dispatcher.open()
     try:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from barnstorm.model.collection import Rows
-from barnstorm.model.ids import JobId
+from barnstorm.model.ids import AttemptId, JobId, parse_attempt
 from barnstorm.model.pilots import OutputFile
 from barnstorm_server.commands.tokens import NewToken, RecordBlob, RecordTokens
 from barnstorm_server.store import explain_facts
@@ -260,8 +260,6 @@ def test_the_holder_of_an_attempt_is_known(world: World) -> None:
     pilot, _ = world.pilot(), world.submit()
     attempt = world.grant(pilot)
     with world.reading() as connection:
-        from barnstorm.model.ids import AttemptId, parse_attempt
-
         assert attempt_row(connection, parse_attempt(attempt)).pilot_id == pilot
         with pytest.raises(NotFound):
             attempt_row(connection, AttemptId(1, 0, 9))

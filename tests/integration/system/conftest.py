@@ -33,7 +33,8 @@ class System:
         }
 
     def up(self) -> None:
-        done = self.jobctl("up", "--detach", "--data-dir", str(self.data_dir), "--cores", "2", "--memory", "4000")
+        place = ("--data-dir", str(self.data_dir), "--port", "0")  # the usual port may be another test's
+        done = self.jobctl("up", "--detach", *place, "--cores", "2", "--memory", "4000")
         assert done.returncode == 0, done.stderr
         self.api = PeopleApi(connect(load(self.config).named("local"), patience_s=60))
 

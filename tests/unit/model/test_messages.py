@@ -6,7 +6,7 @@ import json
 import pkgutil
 import typing
 from collections.abc import Iterator
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal, Union
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +62,7 @@ def strategy(hint: Any, metadata: Any) -> st.SearchStrategy[Any]:
     if hint is str:
         if "pattern" in metadata:
             return st.from_regex(metadata["pattern"].replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
-        return TEXT
+        return TEXT.filter(bool) if metadata.get("min_length") else TEXT
     return messages(hint)
 
 
@@ -155,7 +155,7 @@ NUMBERS = [
     (cls, f.metadata.get("alias", f.name))
     for cls in MESSAGES
     for f in dataclasses.fields(cls)
-    if typing.get_type_hints(cls)[f.name] in (float, Optional[float])
+    if typing.get_type_hints(cls)[f.name] in (float, float | None)
 ]
 
 

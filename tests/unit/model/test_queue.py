@@ -1,5 +1,6 @@
 """Queue descriptions: the two of the design are read whole, and wrong ones are refused by their field."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -123,8 +124,6 @@ def test_the_designs_queues_are_accepted_and_come_back_as_they_were(document: di
 
 def without(document: Any, paths: list[tuple[Any, ...]]) -> Any:
     """A document without what is the default anyway."""
-    import copy
-
     found = copy.deepcopy(document)
     for path in paths:
         here = found

@@ -1,7 +1,7 @@
 """Placeholders: only `{lower_case}` counts, everything else stays as its writer meant it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from barnstorm.model.template import UnknownPlaceholder, check, fill, placeholders
@@ -45,7 +45,10 @@ def test_what_is_filled_and_what_is_left(text: str, filled: str) -> None:
 
 @given(PIECES)
 def test_what_was_checked_can_be_filled(text: str) -> None:
-    check(text, ["seed", "i"])
+    try:
+        check(text, ["seed", "i"])
+    except UnknownPlaceholder:
+        assume(False)
     filled = fill(text, {"seed": "S", "i": "I"})
     assert ("{seed}" not in text) or ("S" in filled) or ("{seed}" in filled)
 

@@ -53,8 +53,8 @@ def facts(state: str, *queues: QueueFacts, waits_for: list[int] | None = None, *
     return JobFacts(NOW, view(state, **fields), task, list(queues), **more)
 
 
-AT = {"queue": "SLAC", "node": "sdf1", "pilot": "p9"}
-ENDED = {**AT, "ended_at": NOW - 60}
+AT: dict[str, Any] = {"queue": "SLAC", "node": "sdf1", "pilot": "p9"}
+ENDED: dict[str, Any] = {**AT, "ended_at": NOW - 60}
 
 
 @pytest.mark.parametrize(

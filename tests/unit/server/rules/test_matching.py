@@ -1,6 +1,7 @@
 """Matching: each rule excludes by itself, and says by which numbers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,7 @@ ROOMY = QueueConfig(
 )
 
 
-def accepting(**bounds: object) -> QueueConfig:
+def accepting(**bounds: Any) -> QueueConfig:
     return replace(ROOMY, accepts=replace(ROOMY.accepts, **bounds))
 
 

@@ -42,8 +42,8 @@ class AttemptId(NamedTuple):
 
 MAX_ID = 2**63 - 1
 _TASK = re.compile(r"[1-9][0-9]{0,18}\Z")
-_JOB = re.compile(r"([1-9][0-9]{0,18})\.([0-9]{1,10})\Z")
-_ATTEMPT = re.compile(r"([1-9][0-9]{0,18})\.([0-9]{1,10})/([1-9][0-9]{0,8})\Z")
+_JOB = re.compile(r"([1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,9})\Z")
+_ATTEMPT = re.compile(r"([1-9][0-9]{0,18})\.(0|[1-9][0-9]{0,9})/([1-9][0-9]{0,8})\Z")
 _PREFIXED = re.compile(r"([wp])([1-9][0-9]{0,18})\Z")
 _EXAMPLES = {"w": ("worker", "w88123"), "p": ("pilot", "p90012")}
 

@@ -15,7 +15,7 @@ log = logging.getLogger("barnstorm.watchdog")
 
 # A gap between two rounds that is longer, or a clock that moved by more, means that nobody was listening meanwhile. A
 # round comes each second; leases that are short do not outlast a long gap.
-JUMP_S, LEAST_JUMP_S = 5.0, 2.0
+JUMP_S, LEAST_JUMP_S = 5.0, 1.8
 # How long a pilot may stay silent after its worker's end was told by the batch system.
 AFTER_WORKER_S = 5.0
 

@@ -88,7 +88,7 @@ async def lease(ask: Ask) -> Response:
     with _line(ask, pilot, request, wait_s) as heard:
         found = await until(ask.request, look, heard, wait_s)
     for report in request.reports:
-        _forget_sample(ask, report.attempt)
+        _over(ask, report.attempt)
     return wire(found or LeaseAnswer(clock=services.dispatch.clock))
 
 
@@ -151,8 +151,11 @@ async def _is_holder(ask: Ask, pilot: int, attempt: AttemptId) -> bool:
         return False
 
 
-def _forget_sample(ask: Ask, attempt: str) -> None:
+def _over(ask: Ask, told: str) -> None:
+    """An attempt has ended: its sample is of no use, and who follows its log may hear that nothing follows."""
     try:
-        ask.services.samples.pop(parse_attempt(attempt), None)
+        attempt = parse_attempt(told)
     except InvalidId:
         return
+    ask.services.samples.pop(attempt, None)
+    ask.services.wakeups.log_grown(attempt.task, attempt.index)

@@ -169,6 +169,10 @@ class TestEachProtectedRoute:
         token = other.issue(kind, "ada", 100, queues=[things.queue], pilot=1 if kind == "pilot" else None).token
         self.refused(things, call, token, 401, "unauthenticated")
 
+    def test_asking_for_the_headers_alone_needs_the_same_token(self, things: Things, call: Call) -> None:
+        if call.method == "GET":
+            assert things.server.ask("HEAD", things.path(call)).status == 401
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_token_of_a_kind_that_the_policy_does_not_name_is_denied_and_others_are_not(
         self, things: Things, call: Call, kind: Kind

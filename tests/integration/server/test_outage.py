@@ -92,16 +92,17 @@ def test_an_outage_longer_than_a_lease_loses_nothing(own_server: Callable[..., S
     """Neither a server that was dead nor one that was frozen could have heard anybody."""
     server = own_server(**QUICK)
     cast = Cast(server, "outage")
+    wait_for(lambda: server.ask("GET", "/healthz").json["watchdog"]["rounds"], "the watchdog's first look")
     pilot, task = cast.pilot(), cast.submit(over=array(3))
     held = [grant.attempt for grant in pilot.lease(3).grants]
     server.kill() if how == "killed" else server.signal(signal.SIGSTOP)
     wait_for(passed(2 * LEASE_S), "an outage longer than the lease")
     if how == "killed":
         server.start()
+        wait_for(lambda: server.ask("GET", "/healthz").json["watchdog"]["rounds"], "the watchdog to look")
     else:
         server.signal(signal.SIGCONT)
-    watched = server.ask("GET", "/healthz").json["watchdog"]["rounds"] if how == "stopped" else 0
-    wait_for(lambda: server.ask("GET", "/healthz").json["watchdog"]["rounds"] > watched, "the watchdog to look")
+        wait_for(lambda: "leases are counted anew" in server.log.read_text(), "the watchdog to look")
     assert {state(cast, attempt) for attempt in held} == {"leased"}
     assert pilot.beat(*held).commands == []
     assert all(pilot.report(attempt).status == "accepted" for attempt in held)

@@ -233,6 +233,20 @@ class TestLogs:
         cast.ada.kill([str(task)])
         assert following.answer().complete
 
+    def test_the_log_of_a_killed_job_ends_with_its_payload(self, cast: Cast) -> None:
+        """The job is over at once, but what its payload says to its end is followed."""
+        pilot, task = cast.pilot(), cast.submit()
+        attempt = pilot.grant()
+        cast.ada.kill([str(task)])
+        following = Waiting(cast.server, lambda: cast.ada.log(f"{task}.0", wait_s=LONG_S))
+        path = f"/v1/jobs/{task}.0/attempts/1/log/stdout?offset=0"
+        cast.server.ask("PUT", path, pilot.token, b"cleaning up\n")
+        chunk = following.answer()
+        assert (chunk.data, chunk.complete) == (b"cleaning up\n", False)
+        following = Waiting(cast.server, lambda: cast.ada.log(f"{task}.0", offset=12, wait_s=LONG_S))
+        pilot.report(attempt, "cancelled")
+        assert following.answer().complete
+
 
 class TestDemand:
     def edge(self, cast: Cast) -> Any:

@@ -1,6 +1,5 @@
 """Ids and ranges: what is written is read back, and nothing else is."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -49,7 +48,23 @@ def test_the_designs_examples() -> None:
 
 
 BAD_TASKS = ["", "0", "-1", "01", "1 ", " 1", "1\n", "1.0", "x", "١", "²", "1e3", "+1", str(2**63), "9" * 30, "1_000"]
-BAD_JOBS = ["", "1", "1.", ".1", "0.1", "1.-1", "1.1.1", "1.1/1", "1.١", "1.99999999999", f"{2**63}.0", "1.1\n", "1,1"]
+BAD_JOBS = [
+    "",
+    "1",
+    "1.",
+    ".1",
+    "0.1",
+    "1.-1",
+    "1.1.1",
+    "1.1/1",
+    "1.١",
+    "1.99999999999",
+    f"{2**63}.0",
+    "1.1\n",
+    "1,1",
+    "1.00",
+    "1.01",
+]
 BAD_ATTEMPTS = ["", "1.1", "1.1/", "1.1/0", "1.1/-1", "1.1/1/1", "1.1/1\n", "1.1/9999999999", "1/1", f"{2**63}.0/1"]
 BAD_WORKERS = ["", "w", "w0", "w01", "88123", "p88123", "W88123", "w1.5", f"w{2**63}", "w1\n", "w-1", "w²"]
 
@@ -76,7 +91,7 @@ def test_whatever_is_read_is_written_the_same(text: str) -> None:
             found = parse(text)
         except InvalidId:
             continue
-        assert re.sub(r"\.0+(?=[0-9])", ".", text) == str(found)  # an index may have zeros before it
+        assert str(found) == text
 
 
 @given(st.sets(st.integers(0, 500)))

@@ -113,7 +113,7 @@ class WorkerOrder:
 
     @property
     def walltime_s(self) -> int:
-        """What to ask the batch system for: a pilot must begin before it can take a job of its shape's whole walltime."""
+        """What to ask the batch system for: a pilot must begin before it can take a job of the whole walltime."""
         return self.shape.walltime_s + START_S
 
 

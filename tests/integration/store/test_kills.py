@@ -126,7 +126,8 @@ def test_a_failure_in_a_task_being_killed_is_not_tried_again(world: World) -> No
         world.report(pilot, attempt, "failed", fault="exit")
     world.work()
     assert world.job(last).state == "cancelled"
-    assert set(world.jobs(task)) == {"cancelled"}
+    assert set(world.jobs(task)) <= {"cancelled", "failed"}  # failed: the kill had not come to it
+    assert {world.job(attempt).next_attempt for attempt in held} == {2}
 
 
 def test_killing_a_task_that_has_ended_kills_nothing(world: World) -> None:

@@ -1,6 +1,6 @@
-"""Placeholders: `{seed}` in commands, environment and file names. `{{` and `}}` stand for single braces.
+"""Placeholders: `{seed}` in commands, environment and file names; `{{seed}}` stands for the text `{seed}` itself.
 
-Only `{lower_case_name}` counts, so `awk '{print $1}'` and `${HOME}` stay as they are.
+Only `{lower_case_name}` counts: `awk '{print $1}'`, `${HOME}`, `{"a": {"b": 1}}` and `{{.Id}}` stay as they are.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 ALWAYS = ("task", "index", "job")
 
-_TOKEN = re.compile(r"\{\{|\}\}|(?<!\$)\{([a-z][a-z0-9_]*)\}")
+_TOKEN = re.compile(r"\{(\{[a-z][a-z0-9_]*\})\}|(?<!\$)\{([a-z][a-z0-9_]*)\}")
 
 
 class UnknownPlaceholder(ValueError):
@@ -26,7 +26,7 @@ class UnknownPlaceholder(ValueError):
 
 def placeholders(text: str) -> list[str]:
     """The names of the placeholders in a text, in order."""
-    return [match[1] for match in _TOKEN.finditer(text) if match[1]]
+    return [match[2] for match in _TOKEN.finditer(text) if match[2]]
 
 
 def check(text: str, known: Iterable[str]) -> None:
@@ -41,10 +41,10 @@ def fill(text: str, values: dict[str, Any]) -> str:
     """`text` with its placeholders replaced; raises UnknownPlaceholder."""
 
     def replace(match: "re.Match[str]") -> str:
-        if match[0] in ("{{", "}}"):
-            return match[0][0]
-        if match[1] not in values:
-            raise UnknownPlaceholder(match[1], text, values)
-        return str(values[match[1]])
+        if match[1]:
+            return str(match[1])
+        if match[2] not in values:
+            raise UnknownPlaceholder(match[2], text, values)
+        return str(values[match[2]])
 
     return _TOKEN.sub(replace, text)

@@ -1,5 +1,6 @@
 """A whole system as `jobctl up` starts it, in a directory of its own and with short leases."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -42,6 +43,12 @@ class System:
         self.api.connection.transport.close()
         self.jobctl("down", "--data-dir", str(self.data_dir))
 
+    def sweep(self) -> None:
+        """End pilots whose harvester had been killed when the system was stopped; the next one would have adopted them."""
+        for process in self.processes("barnstorm_pilot"):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def jobctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Call jobctl as a person would."""
         command = [sys.executable, "-m", "barnstorm.jobctl", *words]
@@ -73,3 +80,4 @@ def system(tmp_path: Path) -> Iterator[System]:
     made.up()
     yield made
     made.down()
+    made.sweep()

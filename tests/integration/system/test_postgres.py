@@ -25,6 +25,7 @@ def on_postgres(tmp_path: Path) -> Iterator[System]:
     made.up()
     yield made
     made.down()
+    made.sweep()
     cluster.stop()
 
 

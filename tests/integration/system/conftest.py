@@ -44,7 +44,7 @@ class System:
         self.jobctl("down", "--data-dir", str(self.data_dir))
 
     def sweep(self) -> None:
-        """End pilots whose harvester had been killed when the system was stopped; the next one would have adopted them."""
+        """End pilots whose harvester had been killed when the system stopped; the next one would adopt them."""
         for process in self.processes("barnstorm_pilot"):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -28,14 +28,6 @@ class SlotPool:
                 return f"{name} {needed:,} > {there:,}"
         return None
 
-    def never_fits(self, needs: Shape) -> Optional[str]:
-        """None where `needs` fits into the empty pool, else what is too small."""
-        for name in ("cores", "memory_mib", "disk_mib", "gpus"):
-            needed, there = getattr(needs, name), getattr(self.total, name)
-            if needed > there:
-                return f"{name} {needed:,} > {there:,}"
-        return None
-
     def take(self, who: str, needs: Shape) -> list[str]:
         """Give `needs` to `who`; returns its GPUs. Raises ValueError where it does not fit or `who` has something."""
         missing = self.lacks(needs)

@@ -39,3 +39,7 @@ class Needs(Shape):
     arch: Optional[str] = field(
         None, pattern=r"^[a-z0-9_]{1,32}$", doc="processor architecture, as `uname -m` prints it"
     )
+
+    def shape(self, memory_mib: Optional[int] = None) -> Shape:
+        """The five numbers alone; `memory_mib` is a job's own, where a rule raised it above its task's."""
+        return Shape(self.cores, memory_mib or self.memory_mib, self.walltime_s, self.disk_mib, self.gpus)

@@ -8,10 +8,11 @@ from sqlalchemy import Row, text
 
 from barnstorm.model.states import JOB
 from barnstorm_server.store.errors import NotFound
+from barnstorm_server.store.read_tasks import Asker
 from barnstorm_server.store.tables import LIVE_ATTEMPTS
 from barnstorm_server.store.transaction import Transaction
 
-from .submit import SLICE, may_see
+from .submit import SLICE
 
 WAITING = ("defined", "activated", "held")
 
@@ -119,6 +120,6 @@ class EndSlice:
 
 def _seen_task(tx: Transaction, task: int, owner: str | None, groups: tuple[str, ...]) -> Row[Any]:
     row = tx.row(_TASK, id=task)
-    if row is None or (owner is not None and not may_see(row, owner, groups)):
+    if row is None or not Asker(owner, groups).may_see(row.owner, row.owner_group):
         raise NotFound("task", task)
     return row

@@ -228,15 +228,8 @@ class Lease:
     def _add(self, answer: LeaseAnswer, attempt: AttemptId, known: KnownTask, memory_mib: int | None) -> Grant:
         spec = known.spec
         content = content_of(spec, attempt.index)
-        needs = Shape(
-            spec.needs.cores,
-            memory_mib or spec.needs.memory_mib,
-            spec.needs.walltime_s,
-            spec.needs.disk_mib,
-            spec.needs.gpus,
-        )
         file = spec.over.files[content] if isinstance(spec.over, Files) else None
-        grant = Grant(str(attempt), needs, values(spec.over, content), file)
+        grant = Grant(str(attempt), spec.needs.shape(memory_mib), values(spec.over, content), file)
         answer.tasks.setdefault(str(attempt.task), known.body)
         answer.grants.append(grant)
         return grant

@@ -1,6 +1,5 @@
 """A pilot's word on how an attempt ended, fenced: only the live attempt of that pilot is changed by it."""
 
-import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -159,7 +158,7 @@ def _top(report: Report, name: str) -> float | None:
     """A peak of prmon's summary, if the pilot sent a number for it."""
     peaks = report.metrics.get("Max")
     value = peaks.get(name) if isinstance(peaks, dict) else None
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) and 0 <= value < 2**52 else None
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < 2**52 else None
 
 
 def _why_not(tx: Transaction, attempt: AttemptId, pilot: int, report: Report) -> ReportResult:
@@ -193,8 +192,3 @@ def _as_it_is(tx: Transaction, attempt: AttemptId, report: Report) -> Report:
             return replace(report, state="failed", fault="stage_out", message=message)
         out.size = stored.size  # as it lies here, whatever the pilot says
     return report
-
-
-def metrics_of(document: str | None) -> dict[str, Any]:
-    """An attempt's stored metrics."""
-    return dict(json.loads(document)) if document else {}

@@ -12,6 +12,7 @@ from barnstorm.model.task import TaskSpec, input_blobs, input_tasks, jobs_of
 from barnstorm_server.rules.buckets import bucket_of
 from barnstorm_server.store import buckets
 from barnstorm_server.store.errors import Invalid
+from barnstorm_server.store.read_tasks import Asker
 from barnstorm_server.store.transaction import Transaction, dumps
 
 SLICE = 2000
@@ -109,7 +110,7 @@ class SubmitTask:
 
     def _visible(self, tx: Transaction, task: int, field: str, purpose: str) -> Row[Any]:
         row = tx.row(_UPSTREAM if tx.connection.dialect.name == "sqlite" else _LOCKED, id=task)
-        if row is None or not may_see(row, self.owner, self.groups):
+        if row is None or not Asker(self.owner, self.groups).may_see(row.owner, row.owner_group):
             raise Invalid(f"there is no task {task} of yours {purpose}", field=field, value=task, ids=[str(task)])
         return row
 
@@ -145,8 +146,3 @@ class MakeJobs:
         else:
             tx.committed.tasks_to_work_on = True
         return not last
-
-
-def may_see(row: Any, owner: str, groups: tuple[str, ...]) -> bool:
-    """Whether a task row (owner, owner_group) is the caller's own or his group's."""
-    return row.owner == owner or (row.owner_group != "" and row.owner_group in groups)

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import time
 from contextlib import AbstractContextManager, nullcontext
 
@@ -87,21 +86,21 @@ async def lease(ask: Ask) -> Response:
 
     with _line(ask, pilot, request, wait_s) as heard:
         found = await until(ask.request, look, heard, wait_s)
-    for report in request.reports:
-        _over(ask, report.attempt)
+    for result in found.results if found else ():
+        if result.status != "stale":
+            _over(ask, parse_attempt(result.attempt))
     return wire(found or LeaseAnswer(clock=services.dispatch.clock))
 
 
 async def heartbeat(ask: Ask) -> Response:
     """Keep the pilot's leases; hear of commands."""
     beat, services = await ask.message(_BEAT, mend=True), ask.services
+    told = await services.do(Beat(_own(ask), beat, services.dispatch))
+    others = {command.attempt for command in told.commands if command.verb == "stop"}
     for held in beat.held:
-        if held.sample:
-            try:
-                services.keep_sample(parse_attempt(held.attempt), held.sample)
-            except InvalidId:
-                continue
-    return wire(await services.do(Beat(_own(ask), beat, services.dispatch)))
+        if held.sample and held.attempt not in others:
+            services.keep_sample(parse_attempt(held.attempt), held.sample)
+    return wire(told)
 
 
 async def ls(ask: Ask) -> Response:
@@ -137,7 +136,7 @@ async def _keep_logs(ask: Ask, pilot: int, report: Report) -> None:
     for piece in report.logs:
         try:
             attempt, data = parse_attempt(report.attempt), base64.b64decode(piece.data, validate=True)
-        except (InvalidId, binascii.Error) as error:
+        except ValueError as error:  # no id, no base64, or no ASCII even
             raise Invalid(f"is no base64 piece of a log: {error}", field="reports.logs.data") from None
         if data and await _is_holder(ask, pilot, attempt):
             await ask.services.file(ask.services.logs.append, attempt, piece.stream, piece.offset, data)
@@ -151,11 +150,7 @@ async def _is_holder(ask: Ask, pilot: int, attempt: AttemptId) -> bool:
         return False
 
 
-def _over(ask: Ask, told: str) -> None:
+def _over(ask: Ask, attempt: AttemptId) -> None:
     """An attempt has ended: its sample is of no use, and who follows its log may hear that nothing follows."""
-    try:
-        attempt = parse_attempt(told)
-    except InvalidId:
-        return
     ask.services.samples.pop(attempt, None)
     ask.services.wakeups.log_grown(attempt.task, attempt.index)

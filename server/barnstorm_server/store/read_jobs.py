@@ -8,9 +8,8 @@ from sqlalchemy import Connection, Row, text
 
 from barnstorm.model.collection import values
 from barnstorm.model.ids import AttemptId, InvalidId, JobId, parse_job
-from barnstorm.model.shape import Shape
 from barnstorm.model.states import JOB_WORDS
-from barnstorm.model.task import TaskSpec, content_of
+from barnstorm.model.task import content_of
 
 from .errors import Invalid, NotFound
 from .read_tasks import Asker, in_list, position, seen_by
@@ -142,12 +141,6 @@ def _job_position(cursor: str) -> dict[str, int]:
     return {"task_at": at.task, "idx_at": at.index}
 
 
-def needs_of(spec: TaskSpec, memory_mib: int | None) -> Shape:
-    """A job's shape: its task's, with its own memory where a rule raised it."""
-    needs = spec.needs
-    return Shape(needs.cores, memory_mib or needs.memory_mib, needs.walltime_s, needs.disk_mib, needs.gpus)
-
-
 def _view(row: Row[Any], task: KnownTask) -> View:
     spec = task.spec
     began = row.state in ("sent", "starting", "running", "transferring") or row.ended_at is not None
@@ -174,7 +167,7 @@ def _view(row: Row[Any], task: KnownTask) -> View:
         "peak_memory_mib": row.peak_mib,
         "cpu_s": row.cpu_s,
         "wall_s": row.ended_at - row.started_at if row.ended_at and row.started_at else None,
-        "needs": vars(needs_of(spec, row.memory_mib)),
+        "needs": vars(spec.needs.shape(row.memory_mib)),
         "values": values(spec.over, content_of(spec, row.idx)),
     }
 

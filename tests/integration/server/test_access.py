@@ -8,7 +8,7 @@ import pytest
 from tests.services.server import Said, Server
 
 from barnstorm.model.collection import FileIn
-from barnstorm.model.pilots import OutputFile
+from barnstorm.model.pilots import Heartbeat, HeldAttempt, OutputFile
 from barnstorm.model.shape import Shape
 from barnstorm.model.workers import HarvesterHello, WorkerPlan, WorkersPlanned
 from barnstorm_server.auth.keys import KeyRing
@@ -17,7 +17,7 @@ from barnstorm_server.auth.principal import Kind
 from barnstorm_server.auth.tokens import TokenAuthority
 from barnstorm_server.routes.table import CALLS, Call
 
-from .cast import Cast, digest_of
+from .cast import Cast, FakePilot, digest_of
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DATA = b"an output"
@@ -374,3 +374,22 @@ class TestSites:
     def test_the_rest_is_the_operators(self, things: Things, change: dict[str, Any]) -> None:
         said = self.put(things, **change)
         assert (said.status, said.code, said.json["error"]["field"]) == (403, "denied", next(iter(change)))
+
+
+def test_a_pilot_tells_samples_of_its_own_attempts_only(cast: Cast) -> None:
+    """Neither a heartbeat nor a report of another pilot changes what is shown of a running attempt."""
+    mine, other = cast.pilot(), cast.pilot()
+    cast.submit()
+    attempt = mine.grant()
+
+    def sample() -> object:
+        return cast.ada.job(attempt.partition("/")[0])["attempt_list"][0].get("sample")
+
+    def tell(pilot: FakePilot, rss: float) -> None:
+        held = HeldAttempt(attempt, "running", sample={"rss": rss})
+        pilot.api.heartbeat(pilot.id, Heartbeat(held=[held], state="busy"))
+
+    tell(mine, 5)
+    tell(other, 7)
+    assert other.report(attempt).status == "stale"
+    assert sample() == {"rss": 5}

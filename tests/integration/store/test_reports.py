@@ -183,6 +183,7 @@ class TestOddReports:
             {"Max": None},
             {"Max": {"pss": -5, "utime": 1e300}},
             {"Max": {"pss": True}},
+            {"Max": {"pss": 10**399}},
             {"deep": {"er": [1, {"x": None}]}},
         ],
     )
